@@ -6,6 +6,7 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS plait EXPORT plaitTargets FILE_SET HEADERS)
 install(EXPORT plaitTargets NAMESPACE plait:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/plait)
+get_target_property(plait_type plait TYPE)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/plaitConfig.cmake.in ${PROJECT_BINARY_DIR}/plaitConfig.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/plait)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/plaitConfigVersion.cmake COMPATIBILITY SameMinorVersion)
@@ -15,7 +16,6 @@ install(FILES ${PROJECT_BINARY_DIR}/plaitConfig.cmake ${PROJECT_BINARY_DIR}/plai
 # A static library has no record of what it needs, so its .pc file names all of it without `--static`.
 set(plait_pc_requires)
 set(plait_pc_libs "-lplait -pthread")
-get_target_property(plait_type plait TYPE)
 if(plait_type STREQUAL STATIC_LIBRARY AND liburing_FOUND)
   set(plait_pc_requires liburing)
 endif()
