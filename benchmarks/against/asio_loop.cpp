@@ -29,7 +29,7 @@ void post_same_thread(benchmark::State& state) {
   }
   bench::report_per_item(state, bench::batch);
 }
-BENCHMARK(post_same_thread)->UseRealTime();
+BENCHMARK(post_same_thread)->MeasureProcessCPUTime();
 
 void post_other_thread(benchmark::State& state) {
   asio::io_context context(1);
@@ -113,7 +113,7 @@ void timer_arm_cancel(benchmark::State& state) {
   }
   bench::report_per_item(state, bench::live_timers);
 }
-BENCHMARK(timer_arm_cancel)->UseRealTime();
+BENCHMARK(timer_arm_cancel)->MeasureProcessCPUTime();
 
 void sleepers(benchmark::State& state) {
   auto delays = bench::random_delays(bench::sleepers);

@@ -32,7 +32,7 @@ void spawn_join(benchmark::State& state) {
   benchmark::DoNotOptimize(count);
   bench::report_per_item(state, bench::batch);
 }
-BENCHMARK(spawn_join)->UseRealTime();
+BENCHMARK(spawn_join)->MeasureProcessCPUTime();
 
 asio::awaitable<void> yield_often(int times) {
   auto executor = co_await asio::this_coro::executor;
@@ -48,7 +48,7 @@ void suspend_resume(benchmark::State& state) {
   }
   bench::report_per_item(state, 1000 * 100);
 }
-BENCHMARK(suspend_resume)->UseRealTime();
+BENCHMARK(suspend_resume)->MeasureProcessCPUTime();
 
 [[gnu::noinline]] asio::awaitable<std::uint64_t> successor(std::uint64_t value) { co_return value + 1; }
 
@@ -63,7 +63,7 @@ void call_return(benchmark::State& state) {
   for (auto _ : state) run_to_end(context, [] { return call_often(bench::batch); });
   bench::report_per_item(state, bench::batch);
 }
-BENCHMARK(call_return)->UseRealTime();
+BENCHMARK(call_return)->MeasureProcessCPUTime();
 
 asio::awaitable<void> sleep_once(std::uint32_t microseconds, int& fired) {
   asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::microseconds(microseconds));

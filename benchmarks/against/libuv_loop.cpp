@@ -90,7 +90,7 @@ void post_same_thread(benchmark::State& state) {
   }
   bench::report_per_item(state, bench::batch);
 }
-BENCHMARK(post_same_thread)->UseRealTime();
+BENCHMARK(post_same_thread)->MeasureProcessCPUTime();
 
 void post_other_thread(benchmark::State& state) {
   struct Counter {
@@ -175,7 +175,7 @@ void timer_arm_cancel(benchmark::State& state) {
   uv_loop_close(&loop);
   bench::report_per_item(state, bench::live_timers);
 }
-BENCHMARK(timer_arm_cancel)->UseRealTime();
+BENCHMARK(timer_arm_cancel)->MeasureProcessCPUTime();
 
 void sleepers(benchmark::State& state) {
   auto delays = bench::random_delays(bench::sleepers);

@@ -105,16 +105,16 @@ void drain(benchmark::State& state, auto make) {
 void generator_step(benchmark::State& state) {
   drain(state, [] { return count_to(steps); });
 }
-BENCHMARK(generator_step)->UseRealTime();
+BENCHMARK(generator_step)->MeasureProcessCPUTime();
 
 void generator_nested(benchmark::State& state) {
   drain(state, [] { return delegate(4, steps); });
 }
-BENCHMARK(generator_nested)->UseRealTime();
+BENCHMARK(generator_nested)->MeasureProcessCPUTime();
 
 void generator_nested_by_loops(benchmark::State& state) {
   drain(state, [] { return repeat(4, steps); });
 }
-BENCHMARK(generator_nested_by_loops)->Name("generator_nested/loops-in-loops")->UseRealTime();
+BENCHMARK(generator_nested_by_loops)->Name("generator_nested/loops-in-loops")->MeasureProcessCPUTime();
 
 }  // namespace

@@ -50,7 +50,7 @@ void post_same_thread(benchmark::State& state) {
   }
   bench::report_per_item(state, bench::batch);
 }
-BENCHMARK(post_same_thread)->UseRealTime();
+BENCHMARK(post_same_thread)->MeasureProcessCPUTime();
 
 // Many writers push on a list, the reader takes all of it; only the first push on an empty list wakes.
 struct Inbox {

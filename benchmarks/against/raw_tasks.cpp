@@ -85,7 +85,7 @@ void spawn_join(benchmark::State& state) {
   benchmark::DoNotOptimize(count);
   bench::report_per_item(state, bench::batch);
 }
-BENCHMARK(spawn_join)->UseRealTime();
+BENCHMARK(spawn_join)->MeasureProcessCPUTime();
 
 void suspend_resume(benchmark::State& state) {
   std::vector<Started> tasks;
@@ -97,7 +97,7 @@ void suspend_resume(benchmark::State& state) {
   }
   bench::report_per_item(state, 1000 * 100);
 }
-BENCHMARK(suspend_resume)->UseRealTime();
+BENCHMARK(suspend_resume)->MeasureProcessCPUTime();
 
 // A nested call: lazy, symmetric transfer, the exception travels to the caller. The frame comes from a list of used
 // ones; malloc would double the figure.
@@ -174,6 +174,6 @@ void call_return(benchmark::State& state) {
   }
   bench::report_per_item(state, bench::batch);
 }
-BENCHMARK(call_return)->UseRealTime();
+BENCHMARK(call_return)->MeasureProcessCPUTime();
 
 }  // namespace

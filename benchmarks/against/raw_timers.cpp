@@ -134,7 +134,7 @@ void timer_arm_cancel(benchmark::State& state) {
   }
   bench::report_per_item(state, bench::live_timers);
 }
-BENCHMARK(timer_arm_cancel)->UseRealTime();
+BENCHMARK(timer_arm_cancel)->MeasureProcessCPUTime();
 
 void timer_arm_cancel_heap(benchmark::State& state) {
   auto delays = bench::random_delays(bench::live_timers);
@@ -147,7 +147,7 @@ void timer_arm_cancel_heap(benchmark::State& state) {
   }
   bench::report_per_item(state, bench::live_timers);
 }
-BENCHMARK(timer_arm_cancel_heap)->Name("timer_arm_cancel/4-ary-heap")->UseRealTime();
+BENCHMARK(timer_arm_cancel_heap)->Name("timer_arm_cancel/4-ary-heap")->MeasureProcessCPUTime();
 
 void sleepers(benchmark::State& state) {
   auto delays = bench::random_delays(bench::sleepers);

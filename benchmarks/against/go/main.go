@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
 // Go's goroutines, channels and timers. Without arguments it lists its rows, with one it measures that row and prints
-// the time of one item in seconds. Go has no loop to post to: a func is sent over a buffered channel to one goroutine.
+// the time of one item in seconds: CPU of the process for rows about one thread, else wall. Go has no loop to post to:
+// a func is sent over a buffered channel to one goroutine.
 package main
 
 import (
@@ -50,7 +51,7 @@ func spawnJoin() float64 {
 	runtime.GOMAXPROCS(1)
 	var wait sync.WaitGroup
 	count := 0
-	return measure(wall, batch, func() {
+	return measure(cpu, batch, func() {
 		for i := 0; i < batch; i++ {
 			wait.Add(1)
 			go func() { count++; wait.Done() }()
@@ -61,7 +62,7 @@ func spawnJoin() float64 {
 
 func suspendResume() float64 {
 	runtime.GOMAXPROCS(1)
-	return measure(wall, 1000*100, func() {
+	return measure(cpu, 1000*100, func() {
 		var wait sync.WaitGroup
 		wait.Add(1000)
 		for i := 0; i < 1000; i++ {
@@ -80,7 +81,7 @@ func suspendResume() float64 {
 func generatorStep() float64 {
 	runtime.GOMAXPROCS(1)
 	sum := 0
-	return measure(wall, 100000, func() {
+	return measure(cpu, 100000, func() {
 		values := make(chan int)
 		go func() {
 			for i := 0; i < 100000; i++ {
@@ -94,7 +95,7 @@ func generatorStep() float64 {
 	})
 }
 
-func post(posters int) float64 {
+func post(clock func() float64, posters int) float64 {
 	calls := make(chan func(), 1024)
 	ran := make(chan bool)
 	const posts = 200000
@@ -114,7 +115,7 @@ func post(posters int) float64 {
 	if posters > 0 {
 		pinTo(1)
 	}
-	return measure(wall, posts, func() {
+	return measure(clock, posts, func() {
 		for i := 0; i < posts; i++ {
 			calls <- increment
 		}
@@ -124,10 +125,10 @@ func post(posters int) float64 {
 
 func postSameThread() float64 {
 	runtime.GOMAXPROCS(1)
-	return post(0)
+	return post(cpu, 0)
 }
 
-func postOtherThread() float64 { return post(1) }
+func postOtherThread() float64 { return post(wall, 1) }
 
 func handOver() float64 {
 	there, back := make(chan int), make(chan int)
@@ -153,7 +154,7 @@ func timerArmCancel() float64 {
 	for i := range delays {
 		delays[i] = time.Duration(10000+rand.Intn(50000)) * time.Millisecond
 	}
-	return measure(wall, liveTimers, func() {
+	return measure(cpu, liveTimers, func() {
 		for i := range timers {
 			timers[i] = time.AfterFunc(delays[i], func() {})
 		}

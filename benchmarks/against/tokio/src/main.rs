@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
 //! tokio on its single-threaded runtime. Without arguments it lists its rows, with one it measures that row and prints
-//! the time of one item in seconds. tokio has no call to post a function: closures go over an unbounded channel.
+//! the time of one item in seconds: CPU of the process for rows about one thread, else wall. tokio has no call to post a
+//! function: closures go over an unbounded channel.
 
 use std::future::Future;
 use std::hint::black_box;
@@ -62,7 +63,7 @@ fn random_delays(count: usize) -> Vec<u64> {
 
 fn spawn_join() -> f64 {
     let runtime = runtime();
-    measure(wall, BATCH, || {
+    measure(cpu, BATCH, || {
         // The outer task is spawned: the future given to block_on is polled on a slower path.
         let outer = runtime.spawn(async {
             for i in 0..BATCH {
@@ -88,7 +89,7 @@ impl Future for Yield {
 
 fn suspend_resume() -> f64 {
     let runtime = runtime();
-    measure(wall, 1000 * 100, || {
+    measure(cpu, 1000 * 100, || {
         runtime.block_on(async {
             let tasks: Vec<_> = (0..1000)
                 .map(|_| {
@@ -114,7 +115,7 @@ fn successor(value: u64) -> Pin<Box<dyn Future<Output = u64>>> {
 
 fn call_return() -> f64 {
     let runtime = runtime();
-    measure(wall, BATCH, || {
+    measure(cpu, BATCH, || {
         runtime.block_on(async {
             let mut value = 0;
             for _ in 0..BATCH {
@@ -132,7 +133,7 @@ fn post_same_thread() -> f64 {
     let runtime = runtime();
     let (sender, mut receiver) = unbounded_channel::<Call>();
     let mut count = 0;
-    measure(wall, BATCH, || {
+    measure(cpu, BATCH, || {
         for _ in 0..BATCH {
             sender.send(Box::new(|count| *count += 1)).ok();
         }
@@ -194,7 +195,7 @@ fn hand_over() -> f64 {
 fn timer_arm_cancel() -> f64 {
     let runtime = runtime();
     let delays = random_delays(LIVE_TIMERS);
-    measure(wall, LIVE_TIMERS, || {
+    measure(cpu, LIVE_TIMERS, || {
         runtime.block_on(async {
             let begin = Instant::now();
             let mut timers = Vec::with_capacity(LIVE_TIMERS);
