@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <coroutine>
+#include <source_location>
+#include <utility>
+
+#include "plait/core/exceptions.hpp"
+#include "plait/core/hooks.hpp"
+#include "plait/core/operation.hpp"
+#include "plait/core/scheduler.hpp"
+#include "plait/core/thread_strand.hpp"
+
+namespace plait::detail {
+
+/// Base of every leaf operation that a task can `co_await` and a thread can `sync_wait`: the steps of one life in
+/// docs/design/waiting.md, written once. `Derived` provides
+///
+///     bool try_now();                 // done without waiting?
+///     bool enqueue();                 // under the primitive's lock: false if it could be done after all
+///     bool withdraw() noexcept;       // under the primitive's lock: unlinked? false: granted already, or not now
+///     R take();                       // the result, after the operation happened
+///
+/// and a constructor that forwards what the record of strands shows: the kind of wait and the object.
+template <class Derived>
+class Leaf : public Waiter {
+ public:
+  Leaf(WaitKind kind, const void* object) noexcept : Waiter(&abort_leaf), object_(object), kind_(kind) {}
+
+  bool await_ready() const noexcept { return false; }
+
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> frame,
+                     std::source_location at = std::source_location::current()) {
+    Strand& s = *frame.promise().strand;
+    strand = &s;
+    if (s.scope->effective()) [[unlikely]] {
+      settle(Claim::aborted);
+      return false;
+    }
+    pass(Point::primitive, object_);
+    if (self().try_now()) {
+      settle(Claim::granted);
+      if (s.spend()) [[likely]]
+        return false;
+      s.resume_point = frame;
+      s.record->suspend(WaitKind::yield, address_of(at));
+      s.scheduler->schedule_here(s);
+      return true;
+    }
+    pass(Point::park, object_);
+    s.resume_point = frame;
+    s.record->suspend(kind_, address_of(at), object_);
+    s.waiting = this;
+    if (self().enqueue()) return true;
+    s.waiting = nullptr;
+    settle(Claim::granted);
+    return false;
+  }
+
+  decltype(auto) await_resume() {
+    strand->waiting = nullptr;
+    if (claim() == Claim::aborted) [[unlikely]]
+      throw Cancelled{};
+    return self().take();
+  }
+
+  /// The same in a plain thread: parks it. Throws std::logic_error on a loop's thread. At `deadline` the operation is withdrawn
+  /// and false returned; the result is then had from `take`.
+  bool wait_in_thread(TimePoint deadline) {
+    ThreadStrand& s = this_thread_strand();
+    strand = &s;
+    pass(Point::primitive, object_);
+    if (self().try_now()) return true;
+    s.record->suspend(kind_, nullptr, object_);
+    const bool done = !self().enqueue() || park_until_settled(s, deadline);
+    s.record->set(StrandState::running);
+    return done;
+  }
+
+ private:
+  Derived& self() noexcept { return static_cast<Derived&>(*this); }
+
+  static bool abort_leaf(Operation& operation) noexcept {
+    auto& leaf = static_cast<Derived&>(static_cast<Waiter&>(operation));
+    if (!leaf.withdraw()) return false;
+    leaf.settle(Claim::aborted);
+    return true;
+  }
+
+  bool park_until_settled(ThreadStrand& s, TimePoint deadline) {
+    while (claim() == Claim::waiting) {
+      s.parker.park(deadline);
+      if (claim() == Claim::waiting && deadline != kNever && now() >= deadline && self().withdraw()) return false;
+    }
+    return true;
+  }
+
+  const void* object_;
+  WaitKind kind_;
+};
+
+template <class T>
+concept LeafOperation = requires(T& t) { t.wait_in_thread(TimePoint{}); };
+
+}  // namespace plait::detail

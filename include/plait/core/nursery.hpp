@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstddef>
+
+#include "plait/core/leaf.hpp"
+#include "plait/core/scope.hpp"
+
+namespace plait::detail {
+
+/// Child strands under one scope, on one loop, and the wait for their end: what `run`, `gather` and task groups have in
+/// common. All members are for the loop's thread.
+class Nursery {
+ public:
+  Nursery() = default;
+  Nursery(const Nursery&) = delete;
+  Nursery& operator=(const Nursery&) = delete;
+
+  /// The scope of the children. Its owner attaches or enters it.
+  Scope scope;
+
+  void child_begins() noexcept { ++live_; }
+  /// The last touch of the nursery by an ending child.
+  void child_ended() noexcept {
+    if (--live_ != 0) return;
+    if (joiner_) joiner_->grant();
+    if (idle_) *idle_ = true;
+  }
+  /// Sets `idle` when no child lives; for a driver of the loop that is no strand itself.
+  void when_idle(bool& idle) noexcept { idle_ = &idle; }
+  std::size_t live() const noexcept { return live_; }
+
+  /// Waits until no child lives. A cancel does not end the wait: it goes to the children through the scope, and they
+  /// end. `join` throws nothing.
+  class Join : public Waiter {
+   public:
+    explicit Join(Nursery& nursery) noexcept : Waiter(&not_now), nursery_(nursery) {}
+    bool await_ready() const noexcept { return nursery_.live_ == 0; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> frame,
+                       std::source_location at = std::source_location::current()) noexcept {
+      strand = frame.promise().strand;
+      strand->resume_point = frame;
+      strand->record->suspend(WaitKind::task, address_of(at), &nursery_);
+      nursery_.joiner_ = this;
+    }
+    void await_resume() noexcept { nursery_.joiner_ = nullptr; }
+
+   private:
+    static bool not_now(Operation&) noexcept { return false; }
+    Nursery& nursery_;
+  };
+
+  Join join() noexcept { return Join(*this); }
+
+ private:
+  std::size_t live_ = 0;
+  Waiter* joiner_ = nullptr;
+  bool* idle_ = nullptr;
+};
+
+}  // namespace plait::detail

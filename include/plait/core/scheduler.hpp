@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <string_view>
+
+#include "plait/base/atomic.hpp"
+#include "plait/core/clock.hpp"
+#include "plait/core/strand.hpp"
+#include "plait/core/timer.hpp"
+#include "plait/core/work.hpp"
+
+namespace plait::detail {
+
+class Nursery;
+
+/// What resumes strands: the ready list, the inbox for other threads, timers. `EventLoop` is one; the interface is
+/// here so that tasks and primitives need nothing of the floor above.
+class Scheduler {
+ public:
+  Scheduler() = default;
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  /// The scheduler that the calling thread runs, or null in a plain thread. Not inline: a compiler may keep the
+  /// address of a thread-local across a `co_await`.
+  static Scheduler* current() noexcept;
+  /// The strand that the calling thread runs: a task, else the thread itself.
+  static Strand& current_strand() noexcept;
+  /// Throws std::logic_error if the caller runs on a loop: `operation` would block it. `instead` names the form to await.
+  static void refuse_to_block(std::string_view operation, std::string_view instead);
+
+  /// Runs `work` on this scheduler: at once into the ready list from its own thread, else by the inbox.
+  void schedule(Work& work) noexcept {
+    if (current() == this) {
+      ready_.push(work);
+    } else {
+      post(work);
+    }
+  }
+  /// As `schedule`, when the caller knows that it runs on this scheduler.
+  void schedule_here(Work& work) noexcept { ready_.push(work); }
+  /// As `schedule`, for callers on other threads. Lock-free; wakes the loop only if it sleeps.
+  void post(Work& work) noexcept;
+
+  /// Arms a timer. The deadline may be in the past: it fires in the next turn. For the scheduler's thread.
+  virtual void arm(Timer& timer, TimePoint deadline) noexcept = 0;
+  virtual void disarm(Timer& timer) noexcept = 0;
+  /// Ends the loop's sleep. Any thread.
+  virtual void wake() noexcept = 0;
+
+  /// The task that is being resumed, or null between tasks. For the scheduler's thread.
+  Strand* running() const noexcept { return running_; }
+  /// The group that `spawn` without a group puts its tasks in: that of the `run` in progress.
+  Nursery* spawned() const noexcept { return spawned_; }
+
+ protected:
+  ~Scheduler() = default;
+
+  /// The word of an inbox whose owner sleeps, or is about to.
+  static inline Work asleep_mark;
+
+  static void set_current(Scheduler* scheduler) noexcept;
+  /// Resumes a strand until it suspends, and completes it if it ends.
+  void resume(Strand& strand);
+  /// Moves what other threads posted to the ready list, in order. True if there was something.
+  bool take_inbox() noexcept;
+  /// Announces sleep; false if something was posted meanwhile, then the caller must not sleep.
+  bool announce_sleep() noexcept;
+
+  WorkQueue ready_;
+  Strand* running_ = nullptr;
+  Nursery* spawned_ = nullptr;
+  Runner runner_;
+  /// Null: empty and awake; the mark: empty and asleep; else the newest of a stack of posted work.
+  alignas(64) Atomic<Work*> inbox_{nullptr};
+};
+
+}  // namespace plait::detail

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "plait/base/intrusive_list.hpp"
+
+namespace plait::detail {
+
+class Strand;
+
+/// A node of the cancellation tree: a block of code, or the root of a strand. docs/design/waiting.md, "Cancellation".
+///
+/// All members are for the thread of the strand's loop only (its home) [W6].
+class Scope : private Link {
+ public:
+  Scope() = default;
+  ~Scope() { unlink(); }
+
+  /// Hangs this scope, the outermost of `strand`, under `parent` (null: a root of its own).
+  void attach(Scope* parent, Strand& strand) noexcept;
+  /// Becomes the innermost scope of `strand`, until `leave`.
+  void enter(Strand& strand) noexcept;
+  void leave() noexcept;
+
+  /// Cancels this scope: `effective` is set downwards, and suspended operations are aborted. Idempotent.
+  void cancel() noexcept;
+  /// Hides outer cancellation while set. Clearing it delivers what was hidden.
+  void shield(bool on) noexcept;
+
+  /// Somebody cancelled this very scope.
+  bool called() const noexcept { return called_; }
+  /// This scope or, not through a shield, one around it is cancelled: checkpoints throw.
+  bool effective() const noexcept { return effective_; }
+  /// A scope around this one is cancelled, so that a `Cancelled` passes on.
+  bool cancelled_from_outside() const noexcept { return !shield_ && parent_ && parent_->effective_; }
+  Scope* parent() const noexcept { return parent_; }
+  Strand* strand() const noexcept { return strand_; }
+
+ private:
+  friend class IntrusiveList<Scope>;
+  void update() noexcept;
+  Scope* next_in_tree(const Scope* top, bool descend) noexcept;
+
+  Scope* parent_ = nullptr;
+  Strand* strand_ = nullptr;
+  IntrusiveList<Scope> children_;
+  bool called_ = false;
+  bool effective_ = false;
+  bool shield_ = false;
+};
+
+}  // namespace plait::detail

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+
+#include "plait/core/record.hpp"
+#include "plait/core/work.hpp"
+
+namespace plait::detail {
+
+class Operation;
+class Scheduler;
+class Scope;
+
+/// The stack that strands are resumed on, as transfers between frames see it [W8].
+struct Runner {
+  /// The next frame, when the stack grew past the limit (no tail calls in this build).
+  std::coroutine_handle<> bounced;
+  /// A strand whose root frame has just ended.
+  class Strand* finished = nullptr;
+  std::uintptr_t stack_limit = 0;
+};
+
+/// The current stack pointer, near enough.
+inline std::uintptr_t stack_pointer() noexcept {
+  std::uintptr_t here;
+#if defined(__x86_64__)
+  asm volatile("mov %%rsp, %0" : "=r"(here));
+#elif defined(__aarch64__)
+  asm volatile("mov %0, sp" : "=r"(here));
+#else
+  here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+#endif
+  return here;
+}
+
+/// Where a transfer goes on: `next` itself, or the runner if the stack is used up.
+inline std::coroutine_handle<> hop(Runner& runner, std::coroutine_handle<> next) noexcept {
+  if (stack_pointer() < runner.stack_limit) [[unlikely]] {
+    runner.bounced = next;
+    return std::noop_coroutine();
+  }
+  return next;
+}
+
+/// Anything that runs by itself: the root of a started task, or a thread. Members are for the strand's own thread (its
+/// loop's thread for a task), except where the page docs/design/waiting.md says otherwise.
+class Strand : public Work {
+ public:
+  enum class Kind : std::uint8_t { task, thread };
+  /// Completions without suspension after which an operation goes through the ready list.
+  static constexpr std::uint16_t kBudget = 256;
+
+  explicit Strand(Kind kind) noexcept : kind(kind) {}
+  Strand(const Strand&) = delete;
+  Strand& operator=(const Strand&) = delete;
+
+  /// A cancel reached this strand: aborts the operation that it is suspended in, if there is one.
+  void abort_wait() noexcept;
+  /// Makes the strand ready: a task on its scheduler, a thread by its parker. From any thread.
+  void unpark() noexcept;
+  /// One more completion without suspension. False when it is time to let others run.
+  bool spend() noexcept { return --budget != 0; }
+
+  /// The innermost suspended frame.
+  std::coroutine_handle<> resume_point;
+  Runner* runner = nullptr;
+  Scheduler* scheduler = nullptr;
+  /// The innermost scope.
+  Scope* scope = nullptr;
+  /// The operation that the strand is suspended in, as long as it may be aborted.
+  Operation* waiting = nullptr;
+  /// Called by the runner when the root frame has ended. May free the strand.
+  void (*finish)(Strand&) = nullptr;
+  StrandRecord* record = nullptr;
+  std::uint16_t budget = kBudget;
+  const Kind kind;
+};
+
+}  // namespace plait::detail

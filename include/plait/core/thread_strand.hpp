@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "plait/base/atomic.hpp"
+#include "plait/base/time.hpp"
+#include "plait/core/scope.hpp"
+#include "plait/core/strand.hpp"
+
+namespace plait::detail {
+
+/// One thread's place to wait: a token that anybody gives and the thread takes. A token given early is kept, a second one
+/// is absorbed. Callers loop: `park` may return without reason [W4].
+class Parker {
+ public:
+  /// Waits for a token until `deadline`; spins briefly first, as far as that paid off lately, because waking an idle
+  /// core costs 25 µs and more. For the owning thread.
+  void park(TimePoint deadline);
+  /// Gives the token. From any thread; the parker's memory is never returned.
+  void unpark() noexcept;
+
+  /// The three steps that a virtual clock composes anew. `wait` sleeps in the kernel.
+  bool take_token() noexcept;
+  void give_token() noexcept;
+  void wait(TimePoint deadline) noexcept;
+
+ private:
+  bool spin() noexcept;
+
+  enum : std::uint32_t { empty, token, asleep };
+  Atomic<std::uint32_t> word_{empty};
+  int spins_ = 200;
+};
+
+/// The strand of a plain thread. Its memory is pooled and never returned, so a late unpark is harmless [W4].
+class ThreadStrand : public Strand {
+ public:
+  ThreadStrand() noexcept : Strand(Kind::thread) {}
+
+  Parker parker;
+  Scope root;
+  /// Parked for good at its next operation once the program's end has begun.
+  bool daemon = false;
+  ThreadStrand* next_free = nullptr;
+};
+
+/// The calling thread's strand, made at its first use. Not inline, as it reads a thread-local.
+ThreadStrand& this_thread_strand() noexcept;
+
+/// The program's end: `exiting` is announced once non-daemon threads have ended; from then on daemons park for good.
+void begin_exit() noexcept;
+/// Parks the calling thread for good if it is a daemon and the program's end has begun.
+void park_daemon_at_exit() noexcept;
+
+}  // namespace plait::detail

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "plait/core/nursery.hpp"
+#include "plait/core/scheduler.hpp"
+#include "plait/sched/poller.hpp"
+#include "plait/sched/timer_wheel.hpp"
+
+namespace plait::detail {
+
+/// One thread's scheduler: ready strands in order, timers, the kernel. src/sched/event_loop.cpp has one turn in words.
+class EventLoop final : public Scheduler {
+ public:
+  explicit EventLoop(std::unique_ptr<Poller> poller);
+  ~EventLoop();
+
+  /// A loop with the poller of that name (see make_poller) that no thread runs, from a pool whose loops are never freed,
+  /// so that a late post finds valid memory.
+  static EventLoop& borrow(std::string_view poller = {});
+  static void give_back(EventLoop& loop) noexcept;
+  /// The loop that the calling thread runs, or null.
+  static EventLoop* current() noexcept { return static_cast<EventLoop*>(Scheduler::current()); }
+
+  /// Makes the calling thread run this loop, with `spawned` for what `spawn` starts.
+  void enter(Nursery& spawned) noexcept;
+  void leave() noexcept;
+  /// Runs turns until `done` is true. The caller has entered the loop.
+  void drive(const bool& done);
+
+  void arm(Timer& timer, TimePoint deadline) noexcept override { timers_.arm(timer, deadline); }
+  void disarm(Timer& timer) noexcept override { timers_.disarm(timer); }
+  void wake() noexcept override;
+  Poller& poller() noexcept { return *poller_; }
+
+  /// For a virtual clock: is there anything to do before time moves on?
+  bool has_work() noexcept { return !ready_.empty(); }
+  /// For a virtual clock: sleeps until woken, the kernel completes something, or the real `deadline`.
+  void wait_for_kernel(TimePoint real_deadline) noexcept { poller_->wait(real_deadline); }
+
+ private:
+  static constexpr int kBatch = 64;
+  static constexpr std::uint32_t kSpins = 400;
+
+  void run_ready();
+  void sleep();
+  bool spin() noexcept;
+
+  TimerWheel timers_;
+  std::unique_ptr<Poller> poller_;
+  std::uint32_t turns_ = 0;
+  bool posts_expected_ = false;
+  EventLoop* next_free_ = nullptr;
+};
+
+}  // namespace plait::detail

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <deque>
+#include <exception>
+#include <ranges>
+#include <tuple>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "plait/core/branch.hpp"
+#include "plait/core/exceptions.hpp"
+
+namespace plait {
+namespace detail {
+
+/// `co_await CurrentStrand{}`: the strand that runs this coroutine. Never suspends; not a checkpoint.
+struct CurrentStrand {
+  Strand* strand = nullptr;
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> frame) noexcept {
+    strand = frame.promise().strand;
+    return false;
+  }
+  Strand& await_resume() const noexcept { return *strand; }
+};
+
+/// The scope of a nursery as the innermost one of a strand, for a block.
+class NurseryBlock {
+ public:
+  explicit NurseryBlock(Strand& strand) noexcept { nursery.scope.enter(strand); }
+  ~NurseryBlock() { nursery.scope.leave(); }
+  Nursery nursery;
+};
+
+/// What the children of one join failed with.
+class Failures {
+ public:
+  void add(const std::exception_ptr& error);
+  /// Throws an ExceptionGroup if anything failed, else Cancelled if anything was cancelled.
+  void raise(const char* message) const;
+
+ private:
+  std::vector<std::exception_ptr> errors_;
+  bool cancelled_ = false;
+};
+
+template <class T>
+using NonVoid = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+template <class T>
+NonVoid<T> take_result(Result<T>& result) {
+  if constexpr (std::is_void_v<T>) {
+    return {};
+  } else {
+    return result.take();
+  }
+}
+
+template <class... T>
+Task<std::tuple<NonVoid<T>...>> gather_tasks(Task<T>... tasks) {
+  Strand& self = co_await CurrentStrand{};
+  std::tuple<Branch<T>...> branches(std::move(tasks)...);
+  NurseryBlock block(self);
+  std::apply([&](auto&... branch) { (branch.start(block.nursery, self), ...); }, branches);
+  co_await block.nursery.join();
+  Failures failures;
+  std::apply([&](auto&... branch) { (failures.add(branch.result().error()), ...); }, branches);
+  failures.raise("gather");
+  co_return std::apply(
+      [](auto&... branch) { return std::tuple<NonVoid<T>...>(take_result<T>(branch.result())...); }, branches);
+}
+
+template <class T>
+using GatheredRange = std::conditional_t<std::is_void_v<T>, void, std::vector<NonVoid<T>>>;
+
+template <class T>
+Task<GatheredRange<T>> gather_range(std::vector<Task<T>> tasks) {
+  Strand& self = co_await CurrentStrand{};
+  std::deque<Branch<T>> branches;
+  for (Task<T>& task : tasks) branches.emplace_back(std::move(task));
+  NurseryBlock block(self);
+  for (Branch<T>& branch : branches) branch.start(block.nursery, self);
+  co_await block.nursery.join();
+  Failures failures;
+  for (Branch<T>& branch : branches) failures.add(branch.result().error());
+  failures.raise("gather");
+  if constexpr (!std::is_void_v<T>) {
+    std::vector<T> values;
+    values.reserve(branches.size());
+    for (Branch<T>& branch : branches) values.push_back(branch.result().take());
+    co_return values;
+  }
+}
+
+}  // namespace detail
+
+/// Runs awaitables side by side, each on a strand of its own, and gives their results as a tuple in the order of the
+/// arguments (void counts as std::monostate). The first failure cancels the others; when all have ended, the errors are
+/// thrown together as an ExceptionGroup, even a single one (asyncio.gather with the semantics of a task group). On cancel: all children are
+/// cancelled and awaited, then Cancelled is thrown.
+template <detail::Awaitable... A>
+  requires(sizeof...(A) > 0)
+[[nodiscard]] auto gather(A... awaitables) {
+  return detail::gather_tasks(detail::as_task(std::move(awaitables))...);
+}
+
+/// The same for a range of Tasks, whose elements are moved from: gives a vector (nothing for Task<void>) in order.
+template <std::ranges::input_range R>
+  requires detail::IsTask<std::ranges::range_value_t<R>>::value
+[[nodiscard]] auto gather(R&& tasks) {
+  using T = typename std::ranges::range_value_t<R>::value_type;
+  std::vector<Task<T>> list;
+  for (auto&& task : tasks) list.push_back(std::move(task));
+  return detail::gather_range<T>(std::move(list));
+}
+
+}  // namespace plait

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <chrono>
+
+#include "plait/core/leaf.hpp"
+#include "plait/core/timer.hpp"
+
+namespace plait {
+namespace detail {
+
+/// Waits for a deadline: a timer in a task, a parked thread in a thread.
+class Sleep : public Leaf<Sleep>, private Timer {
+ public:
+  explicit Sleep(TimePoint deadline, bool only_yield) noexcept
+      : Leaf(only_yield ? WaitKind::yield : WaitKind::sleep, nullptr), deadline_(deadline), only_yield_(only_yield) {}
+
+  bool try_now() const noexcept { return false; }
+  bool enqueue() noexcept {
+    if (strand->kind == Strand::Kind::thread) return !only_yield_;
+    if (only_yield_) {
+      strand->waiting = nullptr;
+      settle(Claim::granted);
+      strand->scheduler->schedule_here(*strand);
+    } else {
+      fire = [](Timer& timer) noexcept { static_cast<Sleep&>(timer).grant(); };
+      strand->scheduler->arm(*this, deadline_);
+    }
+    return true;
+  }
+  bool withdraw() noexcept {
+    if (!Timer::linked()) return false;
+    strand->scheduler->disarm(*this);
+    return true;
+  }
+  void take() const noexcept {}
+
+  /// In a thread nobody grants: the deadline is the whole condition.
+  bool wait_in_thread(TimePoint limit) {
+    ThreadStrand& s = this_thread_strand();
+    pass(Point::primitive, nullptr);
+    s.record->suspend(WaitKind::sleep, nullptr);
+    const TimePoint until = limit < deadline_ ? limit : deadline_;
+    while (now() < until) s.parker.park(until);
+    s.record->set(StrandState::running);
+    return deadline_ <= limit;
+  }
+
+ private:
+  TimePoint deadline_;
+  bool only_yield_;
+};
+
+}  // namespace detail
+
+/// Waits for a span of time (asyncio.sleep): `co_await sleep(1s)` in a task, `sync_wait(sleep(1s))` or `sleep_for` in a thread.
+/// Never ends early. Any std::chrono duration; zero or less yields once; a NaN is refused (std::logic_error).
+/// On cancel: ends at once, by Cancelled.
+template <class Rep, class Period>
+[[nodiscard]] detail::Sleep sleep(std::chrono::duration<Rep, Period> span) {
+  const Duration d = detail::to_duration(span);
+  return detail::Sleep(detail::add(now(), d), d <= Duration::zero());
+}
+
+/// Waits until `deadline` on the clock of `plait::now()`. A deadline in the past yields once. On cancel: as `sleep`.
+[[nodiscard]] inline detail::Sleep sleep_until(TimePoint deadline) {
+  return detail::Sleep(deadline, deadline <= now());
+}
+
+/// Lets other ready tasks run first (asyncio.sleep(0)). A checkpoint like every operation.
+[[nodiscard]] inline detail::Sleep yield_now() noexcept { return detail::Sleep(TimePoint{}, true); }
+
+}  // namespace plait

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <source_location>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "plait/core/future.hpp"
+#include "plait/core/nursery.hpp"
+#include "plait/core/task.hpp"
+
+namespace plait {
+
+/// How a strand is started. Trivially destructible, as options must be (docs/design/compilers.md); the name is copied.
+struct SpawnOptions {
+  /// Shown in the record of strands (cut to 27 bytes) and in reports.
+  std::string_view name = {};
+};
+
+namespace detail {
+
+/// The state of a started task: strand, outermost scope, frame, and what its Future waits for.
+template <class T>
+class TaskState final : public FutureState<T>, public Strand, public FrameAllocated {
+ public:
+  TaskState(Task<T> task, Scheduler& home, Nursery& nursery, const SpawnOptions& options,
+            const std::source_location& at)
+      : Strand(Kind::task), task_(std::move(task)), nursery_(nursery) {
+    scheduler = &home;
+    const Strand* parent = home.running();
+    record = open_record(false, options.name, address_of(at), parent ? parent->record : nullptr);
+    this->strand_record = record;
+    task_.frame().promise().strand = this;
+    resume_point = task_.frame();
+    finish = &ended;
+    root_.attach(&nursery.scope, *this);
+    nursery.child_begins();
+  }
+
+  void request_cancel() noexcept override {
+    if (this->done()) return;
+    if (Scheduler::current() == scheduler) return root_.cancel();
+    if (!this->send_message()) return;
+    message_.state = this;
+    message_.run = [](Work& work) {
+      TaskState& state = *static_cast<Message&>(work).state;
+      // Home thread: if the strand has not ended it can't end before cancel() returns.
+      if (state.receive_message()) state.root_.cancel();
+    };
+    scheduler->post(message_);
+  }
+
+ private:
+  struct Message : Work {
+    TaskState* state = nullptr;
+  };
+
+  static void ended(Strand& strand) {
+    auto& self = static_cast<TaskState&>(strand);
+    self.result.adopt(self.task_.frame().promise().result);
+    // The coroutine's parameters die with its end, as a function's do, and not with the handle.
+    { Task<T> frame = std::move(self.task_); }
+    self.record->set(StrandState::done);
+    self.root_.leave();
+    self.nursery_.child_ended();
+    self.complete();
+  }
+
+  Task<T> task_;
+  Nursery& nursery_;
+  Scope root_;
+  Message message_;
+};
+
+template <class T>
+Future<T> spawn_in(Nursery& nursery, Scheduler& home, Task<T> task, const SpawnOptions& options,
+                   const std::source_location& at) {
+  auto* state = new TaskState<T>(std::move(task), home, nursery, options, at);
+  home.schedule_here(*state);
+  return Future<T>(state);
+}
+
+/// The loop of the caller and the group that plain `spawn` uses; throws std::logic_error in a thread without a loop.
+Scheduler& spawning_scheduler(const char* operation);
+
+/// Runs `f(args…)` and keeps all of them alive as long as the coroutine that it gives.
+template <class F, class... Args>
+  requires IsTask<std::invoke_result_t<F&, Args&...>>::value
+auto keep_alive(F f, Args... args) -> std::invoke_result_t<F&, Args&...> {
+  co_return co_await std::invoke(f, args...);
+}
+
+template <class F, class... Args>
+concept MakesTask = IsTask<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>&...>>::value;
+
+}  // namespace detail
+
+/// Starts a task on the loop of the caller, at the end of the ready list, and gives its handle (asyncio.create_task). It
+/// belongs to the `run` in progress, which cancels and awaits what is left when its main task ends. Call it on a loop
+/// (std::logic_error elsewhere). A task group is usually better: it does not leave strands behind.
+template <class T>
+Future<T> spawn(Task<T> task, SpawnOptions options = {},
+                std::source_location at = std::source_location::current()) {
+  detail::Scheduler& home = detail::spawning_scheduler("spawn()");
+  return detail::spawn_in(*home.spawned(), home, std::move(task), options, at);
+}
+
+/// Starts the coroutine `f()`; `f`, a lambda with captures for instance, lives as long as its coroutine.
+template <class F>
+  requires detail::MakesTask<F>
+auto spawn(F f, SpawnOptions options = {}, std::source_location at = std::source_location::current()) {
+  return spawn(detail::keep_alive(std::move(f)), options, at);
+}
+
+/// The same with arguments, which are copied or moved and live as long. `std::ref` passes a reference.
+template <class F, class A, class... Args>
+  requires detail::MakesTask<F, A, Args...>
+auto spawn(F f, A&& first, Args&&... rest) {
+  return spawn(detail::keep_alive<F, std::decay_t<A>, std::decay_t<Args>...>(std::move(f), std::forward<A>(first),
+                                                                            std::forward<Args>(rest)...));
+}
+
+}  // namespace plait

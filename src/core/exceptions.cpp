@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "plait/core/exceptions.hpp"
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "plait/base/contract.hpp"
+
+namespace plait {
+namespace {
+
+std::string type_name(const std::type_info& type) {
+  int status = 0;
+  char* demangled = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string name = status == 0 ? demangled : type.name();
+  std::free(demangled);
+  return name;
+}
+
+/// One error a line, groups indented below their message.
+void append_tree(std::string& text, const std::vector<std::exception_ptr>& errors, const std::string& indent) {
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    const bool last = i + 1 == errors.size();
+    text += "\n" + indent + (last ? "└─ " : "├─ ");
+    try {
+      std::rethrow_exception(errors[i]);
+    } catch (const ExceptionGroup& group) {
+      text += group.message();
+      append_tree(text, {group.begin(), group.end()}, indent + (last ? "   " : "│  "));
+    } catch (...) {
+      text += describe(errors[i]);
+    }
+  }
+}
+
+}  // namespace
+
+std::string describe(const std::exception_ptr& error) {
+  if (!error) return "no error";
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return type_name(typeid(e)) + ": " + e.what();
+  } catch (const Cancelled&) {
+    return "plait::Cancelled";
+  } catch (...) {
+    const std::type_info* type = abi::__cxa_current_exception_type();
+    return type ? type_name(*type) : "unknown error";
+  }
+}
+
+ExceptionGroup::ExceptionGroup(std::string message, std::vector<std::exception_ptr> errors) {
+  if (errors.empty()) detail::misuse("ExceptionGroup: it needs at least one error");
+  std::string text = message + " (" + std::to_string(errors.size()) + (errors.size() == 1 ? " error)" : " errors)");
+  append_tree(text, errors, "");
+  state_ = std::make_shared<const State>(State{std::move(message), std::move(text), std::move(errors)});
+}
+
+}  // namespace plait

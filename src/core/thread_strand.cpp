@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "plait/core/thread_strand.hpp"
+
+#include <mutex>
+#include <new>
+
+#include "plait/base/spin_lock.hpp"
+#include "plait/core/clock.hpp"
+#include "plait/core/hooks.hpp"
+#include "plait/os/futex.hpp"
+
+namespace plait::detail {
+namespace {
+
+/// Free thread strands. Never destroyed: threads may outlive the statics of the program.
+struct Pool {
+  SpinLock lock;
+  ThreadStrand* free = nullptr;
+};
+constinit Pool pool;
+
+struct Slot {
+  ThreadStrand* strand = nullptr;
+  ~Slot() {
+    if (!strand) return;
+    close_record(strand->record);
+    std::scoped_lock guard(pool.lock);
+    strand->next_free = pool.free;
+    pool.free = strand;
+    strand = nullptr;
+  }
+};
+
+thread_local Slot slot;
+
+[[gnu::noinline]] ThreadStrand& make_strand() noexcept {
+  ThreadStrand* strand = nullptr;
+  {
+    std::scoped_lock guard(pool.lock);
+    strand = pool.free;
+    if (strand) pool.free = strand->next_free;
+  }
+  if (!strand) strand = new ThreadStrand;
+  strand->scope = nullptr;
+  strand->root.attach(nullptr, *strand);
+  strand->daemon = false;
+  strand->record = open_record(true, "", nullptr, nullptr);
+  slot.strand = strand;
+  return *strand;
+}
+
+class ExitHook final : public Hook {
+ public:
+  void reach(Point, const void*) override { park_daemon_at_exit(); }
+  unsigned choose(unsigned) override { return 0; }
+};
+
+constinit Atomic<bool> exiting{false};
+
+constexpr int kMostSpins = 4000;
+
+}  // namespace
+
+[[gnu::noinline]] ThreadStrand& this_thread_strand() noexcept { return slot.strand ? *slot.strand : make_strand(); }
+
+void begin_exit() noexcept {
+  alignas(ExitHook) static std::byte memory[sizeof(ExitHook)];  // outlives every static
+  exiting.store(true, std::memory_order_release);
+  installed_hook.store(new (memory) ExitHook, std::memory_order_release);
+}
+
+void park_daemon_at_exit() noexcept {
+  // Acquire pairs with begin_exit().
+  if (!exiting.load(std::memory_order_acquire)) return;
+  if (!slot.strand || !slot.strand->daemon) return;
+  static Atomic<std::uint32_t> never{0};
+  for (;;) os::futex_wait(never, 0, kNever);
+}
+
+bool Parker::take_token() noexcept {
+  std::uint32_t expected = token;
+  // Acquire pairs with the release in give_token().
+  return word_.load(std::memory_order_relaxed) == token &&
+         word_.compare_exchange_strong(expected, empty, std::memory_order_acquire, std::memory_order_relaxed);
+}
+
+void Parker::give_token() noexcept {
+  // Release pairs with take_token(). An exchange, so that exactly one giver sees `asleep` and makes the system call.
+  if (word_.exchange(token, std::memory_order_release) == asleep) os::futex_wake(word_, 1);
+}
+
+void Parker::wait(TimePoint deadline) noexcept {
+  std::uint32_t expected = empty;
+  if (!word_.compare_exchange_strong(expected, asleep, std::memory_order_acquire, std::memory_order_acquire)) return;
+  os::futex_wait(word_, asleep, deadline);
+  expected = asleep;
+  word_.compare_exchange_strong(expected, empty, std::memory_order_relaxed, std::memory_order_relaxed);
+}
+
+/// Adaptive: a spin that paid off lengthens the next, one in vain shortens it.
+bool Parker::spin() noexcept {
+  static const bool alone = os::processor_count() == 1;
+  if (alone) return false;
+  for (int i = 0; i < spins_; ++i) {
+    if (take_token()) {
+      spins_ = spins_ * 2 < kMostSpins ? spins_ * 2 : kMostSpins;
+      return true;
+    }
+    cpu_relax();
+  }
+  spins_ = spins_ > 100 ? spins_ - spins_ / 4 : 100;
+  return false;
+}
+
+void Parker::park(TimePoint deadline) {
+  pass(Point::park, this);
+  if (take_token()) return;
+  if (VirtualClock* clock = test_clock()) [[unlikely]] {
+    clock->park(*this, deadline);
+  } else if (!spin()) {
+    wait(deadline);
+    take_token();
+  }
+  pass(Point::park, this);
+}
+
+void Parker::unpark() noexcept {
+  if (VirtualClock* clock = test_clock()) [[unlikely]]
+    clock->before_unpark(*this);
+  give_token();
+}
+
+}  // namespace plait::detail

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// One turn. 1. Up to 64 ready strands and callbacks run, in order. 2. What other threads posted joins the ready list. 3. Timers that
+// are due fire, which makes strands ready. 4. If nothing is ready the loop sleeps in its poller until the earliest deadline,
+// a completion, or a post; if something is, it looks at the kernel only now and then.
+//
+// Sleeping. The loop puts a mark into its empty inbox; the poster that finds the mark wakes it, so wake-ups coalesce and a loop
+// that is awake costs its posters no system call. A loop that was posted to lately spins a little before it sleeps.
+#include "plait/sched/event_loop.hpp"
+
+#include <mutex>
+#include <string>
+
+#include "plait/base/contract.hpp"
+#include "plait/base/spin_lock.hpp"
+#include "plait/core/hooks.hpp"
+#include "plait/os/futex.hpp"
+
+namespace plait::detail {
+namespace {
+
+constexpr std::uintptr_t kStackForHops = 48 * 1024;
+
+struct LoopPool {
+  SpinLock lock;
+  EventLoop* free = nullptr;
+};
+constinit LoopPool loop_pool;
+
+}  // namespace
+
+EventLoop::EventLoop(std::unique_ptr<Poller> poller) : poller_(std::move(poller)) {}
+EventLoop::~EventLoop() = default;
+
+EventLoop& EventLoop::borrow(std::string_view poller) {
+  {
+    std::scoped_lock guard(loop_pool.lock);
+    for (EventLoop** at = &loop_pool.free; *at; at = &(*at)->next_free_) {
+      if (!poller.empty() && (*at)->poller_->name() != poller) continue;
+      EventLoop& loop = **at;
+      *at = loop.next_free_;
+      return loop;
+    }
+  }
+  return *new EventLoop(make_poller(poller));
+}
+
+void EventLoop::give_back(EventLoop& loop) noexcept {
+  std::scoped_lock guard(loop_pool.lock);
+  loop.next_free_ = loop_pool.free;
+  loop_pool.free = &loop;
+}
+
+void EventLoop::enter(Nursery& spawned) noexcept {
+  set_current(this);
+  spawned_ = &spawned;
+}
+
+void EventLoop::leave() noexcept {
+  spawned_ = nullptr;
+  set_current(nullptr);
+}
+
+void EventLoop::wake() noexcept {
+  if (VirtualClock* clock = test_clock()) [[unlikely]]
+    clock->before_wake(*this);
+  poller_->wake();
+}
+
+void EventLoop::drive(const bool& done) {
+  runner_.stack_limit = stack_pointer() - kStackForHops;
+  while (!done) {
+    run_ready();
+    posts_expected_ |= take_inbox();
+    if (timers_.armed() != 0) timers_.expire(now());
+    if (!ready_.empty()) {
+      if (poller_->in_flight() != 0 && ++turns_ % 4 == 0) poller_->wait(TimePoint{});
+    } else if (!done) {
+      sleep();
+    }
+  }
+}
+
+void EventLoop::run_ready() {
+  for (int i = 0; i < kBatch; ++i) {
+    Work* work = nullptr;
+    if (Hook* hook = installed_hook.load(std::memory_order_acquire)) [[unlikely]] {
+      hook->reach(Point::choose, this);
+      unsigned offered = 0;
+      for (Work* w = ready_.front(); w && offered < 64; w = w->next_work) ++offered;
+      work = offered > 1 ? ready_.pop_nth(hook->choose(offered)) : ready_.pop();
+    } else {
+      work = ready_.pop();
+    }
+    if (!work) return;
+    if (work->run) {
+      work->run(*work);
+    } else {
+      resume(static_cast<Strand&>(*work));
+    }
+  }
+}
+
+/// Waits a little for a post, when posts have been coming: a thread that answers at once is not worth a sleep.
+bool EventLoop::spin() noexcept {
+  static const bool alone = os::processor_count() == 1;
+  if (alone || !posts_expected_) return false;
+  for (std::uint32_t i = 0; i < kSpins; ++i) {
+    if (inbox_.load(std::memory_order_relaxed)) return take_inbox();
+    cpu_relax();
+  }
+  posts_expected_ = false;
+  return false;
+}
+
+void EventLoop::sleep() {
+  pass(Point::park, this);
+  const TimePoint deadline = timers_.next();
+  VirtualClock* clock = test_clock();
+  if (!clock && spin()) return;
+  if (!announce_sleep()) return;
+  if (clock) [[unlikely]] {
+    clock->idle(*this, deadline);
+  } else {
+    poller_->wait(deadline);
+  }
+  posts_expected_ |= take_inbox();
+}
+
+}  // namespace plait::detail

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "plait/sched/run.hpp"
+
+#include <string>
+
+#include "plait/base/contract.hpp"
+#include "plait/sched/event_loop.hpp"
+
+namespace plait::detail {
+namespace {
+
+/// The loop of one `run`, given back whatever happens.
+class LoopLease {
+ public:
+  LoopLease(std::string_view poller, Nursery& spawned) : loop_(EventLoop::borrow(poller)) { loop_.enter(spawned); }
+  ~LoopLease() {
+    loop_.leave();
+    EventLoop::give_back(loop_);
+  }
+  EventLoop& operator*() noexcept { return loop_; }
+
+ private:
+  EventLoop& loop_;
+};
+
+}  // namespace
+
+Scheduler& spawning_scheduler(const char* operation) {
+  Scheduler* here = Scheduler::current();
+  if (!here) misuse(std::string(operation) + ": no event loop runs on this thread; use it inside plait::run().");
+  return *here;
+}
+
+RootStrand::RootStrand(std::string_view name) noexcept : Strand(Kind::task) {
+  record = open_record(false, name, nullptr, nullptr);
+}
+
+RootStrand::~RootStrand() { close_record(record); }
+
+void RootStrand::run(PromiseBase& promise, std::coroutine_handle<> frame, std::string_view poller,
+                     const char* operation) {
+  if (Scheduler::current()) {
+    misuse(std::string(operation) + ": an event loop runs on this thread already; co_await the task instead.");
+  }
+  LoopLease lease(poller, spawned_);
+  EventLoop& loop = *lease;
+  scheduler = &loop;
+  promise.strand = this;
+  resume_point = frame;
+  finish = [](Strand& strand) { static_cast<RootStrand&>(strand).done_ = true; };
+  root_.attach(nullptr, *this);
+  loop.schedule_here(*this);
+  loop.drive(done_);
+  if (spawned_.live() != 0) {
+    spawned_.scope.cancel();
+    bool idle = false;
+    spawned_.when_idle(idle);
+    loop.drive(idle);
+  }
+}
+
+}  // namespace plait::detail
