@@ -97,7 +97,7 @@ void open_cache() noexcept {
   open_cache();
   Block* first = take_batch(cls);
   if (!first) {
-    auto* slab = static_cast<std::byte*>(::operator new(block_size* kBatch, std::align_val_t{kGranule}));
+    auto* slab = static_cast<std::byte*>(::operator new(block_size * kBatch, std::align_val_t{kGranule}));
     for (std::size_t i = kBatch; i-- > 0;) {
       auto* block = reinterpret_cast<Block*>(slab + i * block_size);
       block->next = first;

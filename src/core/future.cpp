@@ -13,7 +13,8 @@ void write_to_stderr(const UnretrievedError& unretrieved) {
   const char* name = unretrieved.name.empty() ? "(no name)" : unretrieved.name.c_str();
   if (unretrieved.spawned_at.line() != 0) {
     std::fprintf(stderr, "plait: an exception of \"%s\" (spawned at %s:%u) was never retrieved: %s\n", name,
-                 unretrieved.spawned_at.file_name(), static_cast<unsigned>(unretrieved.spawned_at.line()), text.c_str());
+                 unretrieved.spawned_at.file_name(), static_cast<unsigned>(unretrieved.spawned_at.line()),
+                 text.c_str());
   } else {
     std::fprintf(stderr, "plait: an exception of \"%s\" was never retrieved: %s\n", name, text.c_str());
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "plait/core/record.hpp"
 
-#include <cstring>
+#include <algorithm>
 #include <mutex>
 #include <new>
 
@@ -50,7 +50,7 @@ StrandRecord* open_record(bool is_thread, std::string_view name, const void* spa
   r->is_thread = is_thread;
   r->thread_id = is_thread ? os::thread_id() : 0;
   const std::size_t length = name.size() < sizeof r->name ? name.size() : sizeof r->name - 1;
-  std::memcpy(r->name, name.data(), length);
+  std::copy_n(name.begin(), length, r->name);
   r->name[length] = '\0';
   r->awaits_at.store(nullptr, std::memory_order_relaxed);
   r->object.store(nullptr, std::memory_order_relaxed);

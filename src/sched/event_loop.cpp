@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// One turn. 1. Up to 64 ready strands and callbacks run, in order. 2. What other threads posted joins the ready list. 3. Timers that
-// are due fire, which makes strands ready. 4. If nothing is ready the loop sleeps in its poller until the earliest deadline,
-// a completion, or a post; if something is, it looks at the kernel only now and then.
+// One turn. 1. Up to 64 ready strands and callbacks run, in order. 2. What other threads posted joins the ready
+// list. 3. Timers that are due fire, which makes strands ready. 4. If nothing is ready the loop sleeps in its poller
+// until the earliest deadline, a completion, or a post; if something is, it looks at the kernel only now and then.
 //
-// Sleeping. The loop puts a mark into its empty inbox; the poster that finds the mark wakes it, so wake-ups coalesce and a loop
-// that is awake costs its posters no system call. A loop that was posted to lately spins a little before it sleeps.
+// Sleeping. The loop puts a mark into its empty inbox; the poster that finds the mark wakes it, so wake-ups coalesce
+// and a loop that is awake costs its posters no system call. A loop that was posted to lately spins a little before it
+// sleeps.
 #include "plait/sched/event_loop.hpp"
 
 #include <mutex>

@@ -35,7 +35,8 @@ constexpr Duration to_duration(std::chrono::duration<Rep, Period> d) {
   } else if constexpr (std::ratio_less_equal_v<Period, Duration::period>) {
     return std::chrono::ceil<Duration>(d);
   } else {
-    constexpr std::int64_t limit = std::chrono::duration_cast<std::chrono::duration<std::int64_t, Period>>(Duration::max()).count();
+    constexpr std::int64_t limit =
+        std::chrono::duration_cast<std::chrono::duration<std::int64_t, Period>>(Duration::max()).count();
     if (static_cast<std::int64_t>(d.count()) > limit) return Duration::max();
     if (static_cast<std::int64_t>(d.count()) < -limit) return Duration::min();
     return std::chrono::duration_cast<Duration>(d);

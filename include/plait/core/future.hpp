@@ -27,9 +27,10 @@ struct UnretrievedError {
 
 using UnretrievedHandler = void (*)(const UnretrievedError&);
 
-/// Replaces what is done with an exception that ended a strand and that nobody looked at before its handle died (asyncio's
-/// exception handler). The default writes it to stderr with the strand's name and the line that spawned it. Null: the
-/// default. Returns the one before. From any thread; called on the thread where the last handle dies; must not throw.
+/// Replaces what is done with an exception that ended a strand and that nobody looked at before its handle died
+/// (asyncio's exception handler). The default writes it to stderr with the strand's name and the line that spawned it.
+/// Null: the default. Returns the one before. From any thread; called on the thread where the last handle dies; must
+/// not throw.
 UnretrievedHandler set_unretrieved_handler(UnretrievedHandler handler) noexcept;
 
 namespace detail {
@@ -159,8 +160,8 @@ class [[nodiscard]] Future {
   bool valid() const noexcept { return state_ != nullptr; }
   /// It has a result, an error, or was cancelled. Never waits; from any thread.
   bool done() const noexcept { return state_->done(); }
-  /// Cancels the strand: its outermost scope, hence its next checkpoint (`Task.cancel`). Does not wait. A strand that has
-  /// ended is left alone. From any thread.
+  /// Cancels the strand: its outermost scope, hence its next checkpoint (`Task.cancel`). Does not wait. A strand that
+  /// has ended is left alone. From any thread.
   void cancel() noexcept { state_->request_cancel(); }
 
   /// In a plain thread: waits, then gives the value or throws the strand's exception. Throws std::logic_error on a

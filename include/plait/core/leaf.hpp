@@ -30,8 +30,7 @@ class Leaf : public Waiter {
   bool await_ready() const noexcept { return false; }
 
   template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> frame,
-                     std::source_location at = std::source_location::current()) {
+  bool await_suspend(std::coroutine_handle<Promise> frame, std::source_location at = std::source_location::current()) {
     Strand& s = *frame.promise().strand;
     strand = &s;
     if (s.scope->effective()) [[unlikely]] {
@@ -65,8 +64,8 @@ class Leaf : public Waiter {
     return self().take();
   }
 
-  /// The same in a plain thread: parks it. Throws std::logic_error on a loop's thread. At `deadline` the operation is withdrawn
-  /// and false returned; the result is then had from `take`.
+  /// The same in a plain thread: parks it. Throws std::logic_error on a loop's thread. At `deadline` the operation is
+  /// withdrawn and false returned; the result is then had from `take`.
   bool wait_in_thread(TimePoint deadline) {
     ThreadStrand& s = this_thread_strand();
     strand = &s;

@@ -29,9 +29,9 @@ class PromiseState final : public FutureState<T> {
 
 }  // namespace detail
 
-/// The other end of a `Future`, for results that come from elsewhere (asyncio's low-level Future, std::promise). Move-only.
-/// From any thread; exactly one of the `set_` functions, once. A Promise that dies without one sets std::future_error's
-/// counterpart, a std::logic_error that says "broken promise".
+/// The other end of a `Future`, for results that come from elsewhere (asyncio's low-level Future, std::promise).
+/// Move-only. From any thread; exactly one of the `set_` functions, once. A Promise that dies without one sets
+/// std::future_error's counterpart, a std::logic_error that says "broken promise".
 template <class T>
 class Promise {
  public:
@@ -51,7 +51,8 @@ class Promise {
     if (std::exchange(future_taken_, true)) detail::misuse("Promise::future(): it was taken already.");
     return Future<T>(state_);
   }
-  /// Called by `Future::cancel`, on the caller's thread, perhaps more than once. Set it before the future is given away.
+  /// Called by `Future::cancel`, on the caller's thread, perhaps more than once. Set it before the future is given
+  /// away.
   void on_cancel(std::function<void()> f) { state_->on_cancel = std::move(f); }
 
   template <class... U>

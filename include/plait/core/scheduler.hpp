@@ -26,7 +26,8 @@ class Scheduler {
   static Scheduler* current() noexcept;
   /// The strand that the calling thread runs: a task, else the thread itself.
   static Strand& current_strand() noexcept;
-  /// Throws std::logic_error if the caller runs on a loop: `operation` would block it. `instead` names the form to await.
+  /// Throws std::logic_error if the caller runs on a loop: `operation` would block it. `instead` names the form to
+  /// await.
   static void refuse_to_block(std::string_view operation, std::string_view instead);
 
   /// Runs `work` on this scheduler: at once into the ready list from its own thread, else by the inbox.

@@ -67,12 +67,12 @@ struct TaskPromise<void> : PromiseBase {
 
 }  // namespace detail
 
-/// The return type of a coroutine: `Task<int> f() { …; co_return 1; }` (an `async def` in Python). Lazy: nothing runs until
-/// it is awaited, spawned or given to `run`; an un-awaited Task does nothing when it dies. Move-only. `T` may be void, a reference,
-/// or a type that can only be moved.
+/// The return type of a coroutine: `Task<int> f() { …; co_return 1; }` (an `async def` in Python). Lazy: nothing runs
+/// until it is awaited, spawned or given to `run`; an un-awaited Task does nothing when it dies. Move-only. `T` may be
+/// void, a reference, or a type that can only be moved.
 ///
-/// `co_await task` runs it to its end on the awaiting strand, as a function call would, and gives its value or throws its
-/// exception. Awaiting a Task is not a checkpoint; the operations inside it are. Calls nest and repeat without
+/// `co_await task` runs it to its end on the awaiting strand, as a function call would, and gives its value or throws
+/// its exception. Awaiting a Task is not a checkpoint; the operations inside it are. Calls nest and repeat without
 /// growing the stack, in every kind of build [W8]. A Task is awaited once, as an rvalue: `co_await std::move(t)`.
 template <class T>
 class [[nodiscard]] Task {

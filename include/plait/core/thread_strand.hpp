@@ -8,8 +8,8 @@
 
 namespace plait::detail {
 
-/// One thread's place to wait: a token that anybody gives and the thread takes. A token given early is kept, a second one
-/// is absorbed. Callers loop: `park` may return without reason [W4].
+/// One thread's place to wait: a token that anybody gives and the thread takes. A token given early is kept, a second
+/// one is absorbed. Callers loop: `park` may return without reason [W4].
 class Parker {
  public:
   /// Waits for a token until `deadline`; spins briefly first, as far as that paid off lately, because waking an idle

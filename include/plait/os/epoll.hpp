@@ -26,8 +26,8 @@ class Epoll {
   int add(int fd, std::uint32_t events, std::uint64_t data) noexcept;
   int modify(int fd, std::uint32_t events, std::uint64_t data) noexcept;
   int remove(int fd) noexcept;
-  /// Fills `events` until `deadline` (epoll_pwait2(2), so to the nanosecond; to the millisecond above where the kernel lacks it).
-  /// The number of events; 0 at the deadline or after a signal.
+  /// Fills `events` until `deadline` (epoll_pwait2(2), so to the nanosecond; to the millisecond above where the kernel
+  /// lacks it). The number of events; 0 at the deadline or after a signal.
   std::size_t wait(std::span<EpollEvent> events, TimePoint deadline) noexcept;
 
  private:

@@ -17,8 +17,8 @@ class EventLoop final : public Scheduler {
   explicit EventLoop(std::unique_ptr<Poller> poller);
   ~EventLoop();
 
-  /// A loop with the poller of that name (see make_poller) that no thread runs, from a pool whose loops are never freed,
-  /// so that a late post finds valid memory.
+  /// A loop with the poller of that name (see make_poller) that no thread runs, from a pool whose loops are never
+  /// freed, so that a late post finds valid memory.
   static EventLoop& borrow(std::string_view poller = {});
   static void give_back(EventLoop& loop) noexcept;
   /// The loop that the calling thread runs, or null.

@@ -69,8 +69,8 @@ Task<std::tuple<NonVoid<T>...>> gather_tasks(Task<T>... tasks) {
   Failures failures;
   std::apply([&](auto&... branch) { (failures.add(branch.result().error()), ...); }, branches);
   failures.raise("gather");
-  co_return std::apply(
-      [](auto&... branch) { return std::tuple<NonVoid<T>...>(take_result<T>(branch.result())...); }, branches);
+  co_return std::apply([](auto&... branch) { return std::tuple<NonVoid<T>...>(take_result<T>(branch.result())...); },
+                       branches);
 }
 
 template <class T>
@@ -99,8 +99,8 @@ Task<GatheredRange<T>> gather_range(std::vector<Task<T>> tasks) {
 
 /// Runs awaitables side by side, each on a strand of its own, and gives their results as a tuple in the order of the
 /// arguments (void counts as std::monostate). The first failure cancels the others; when all have ended, the errors are
-/// thrown together as an ExceptionGroup, even a single one (asyncio.gather with the semantics of a task group). On cancel: all children are
-/// cancelled and awaited, then Cancelled is thrown.
+/// thrown together as an ExceptionGroup, even a single one (asyncio.gather with the semantics of a task group). On
+/// cancel: all children are cancelled and awaited, then Cancelled is thrown.
 template <detail::Awaitable... A>
   requires(sizeof...(A) > 0)
 [[nodiscard]] auto gather(A... awaitables) {

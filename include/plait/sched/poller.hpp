@@ -13,8 +13,8 @@
 
 namespace plait::detail {
 
-/// One operation that the kernel completes. It lives in the frame of the task that awaits it [W1]. docs/design/waiting.md,
-/// "Kernel operations in flight".
+/// One operation that the kernel completes. It lives in the frame of the task that awaits it [W1].
+/// docs/design/waiting.md, "Kernel operations in flight".
 class IoOperation : public Operation, public Link {
  public:
   enum class Kind : std::uint8_t {
@@ -22,7 +22,8 @@ class IoOperation : public Operation, public Link {
     writable,  ///< `fd` can be written without waiting, or is in error
     read,      ///< up to `length` bytes into `buffer`; at `offset` if it is not negative
     write,     ///< up to `length` bytes from `buffer`; at `offset` if it is not negative
-    accept,    ///< a connection of the listening socket `fd`; the result is its descriptor, close-on-exec and non-blocking
+    accept,    ///< a connection of the listening socket `fd`; the result is its descriptor, close-on-exec and
+               ///< non-blocking
     connect,   ///< to the address of `length` bytes at `buffer`
   };
 
@@ -56,12 +57,13 @@ class Poller {
   virtual ~Poller() = default;
   virtual std::string_view name() const noexcept = 0;
 
-  /// Starts `operation`, whose strand is set. True: it is over already, with its result set. False: it is in flight, and
-  /// `complete` will be called from `wait`.
+  /// Starts `operation`, whose strand is set. True: it is over already, with its result set. False: it is in flight,
+  /// and `complete` will be called from `wait`.
   virtual bool start(IoOperation& operation) noexcept = 0;
   /// True: it is out of flight and will not complete. False: it will complete by itself, soon.
   virtual bool abort(IoOperation& operation) noexcept = 0;
-  /// `fd` is about to be closed: operations on it complete with -ECANCELED's sibling -EBADF, and its registration is dropped.
+  /// `fd` is about to be closed: operations on it complete with -ECANCELED's sibling -EBADF, and its registration is
+  /// dropped.
   virtual void forget(int fd) noexcept = 0;
   /// Operations in flight.
   virtual std::size_t in_flight() const noexcept = 0;
@@ -80,8 +82,9 @@ inline bool IoOperation::abort_io(Operation& operation) noexcept {
   return true;
 }
 
-/// The poller that `choice` names: "epoll", "io_uring", or "" for the environment's PLAIT_POLLER and else the default. An
-/// io_uring that the kernel refuses falls back to epoll with one line on stderr. Throws std::invalid_argument for an unknown name.
+/// The poller that `choice` names: "epoll", "io_uring", or "" for the environment's PLAIT_POLLER and else the default.
+/// An io_uring that the kernel refuses falls back to epoll with one line on stderr. Throws std::invalid_argument for an
+/// unknown name.
 std::unique_ptr<Poller> make_poller(std::string_view choice);
 
 }  // namespace plait::detail

@@ -27,8 +27,8 @@ class RootStrand : public Strand {
   explicit RootStrand(std::string_view name) noexcept;
   ~RootStrand();
 
-  /// Drives a loop until `frame` has ended, then cancels and awaits what it spawned. Throws std::logic_error if the thread
-  /// runs a loop already.
+  /// Drives a loop until `frame` has ended, then cancels and awaits what it spawned. Throws std::logic_error if the
+  /// thread runs a loop already.
   void run(PromiseBase& promise, std::coroutine_handle<> frame, std::string_view poller, const char* operation);
 
  private:
@@ -47,9 +47,10 @@ T run_root(Task<T> task, std::string_view poller, const char* operation) {
 
 }  // namespace detail
 
-/// Runs `main` to its end on an event loop on this thread, and gives its value or throws its exception (asyncio.run). At the end, what
-/// `spawn` left is cancelled and awaited; errors of it that nobody looked at are reported. Throws std::logic_error when this thread runs a
-/// loop already: `co_await` the task there. From any thread; several threads may each run a loop.
+/// Runs `main` to its end on an event loop on this thread, and gives its value or throws its exception (asyncio.run).
+/// At the end, what `spawn` left is cancelled and awaited; errors of it that nobody looked at are reported. Throws
+/// std::logic_error when this thread runs a loop already: `co_await` the task there. From any thread; several threads
+/// may each run a loop.
 template <class T>
 T run(Task<T> main, RunOptions options = {}) {
   return detail::run_root(std::move(main), options.poller, "run()");
@@ -62,9 +63,9 @@ auto run(F f, Args&&... args) {
   return run(detail::keep_alive<F, std::decay_t<Args>...>(std::move(f), std::forward<Args>(args)...));
 }
 
-/// In a plain thread: waits for anything that can be awaited, and gives what `co_await` would give. An operation of a primitive
-/// parks the thread; Tasks, combinators and I/O run on an event loop in this thread. Throws std::logic_error on a
-/// loop's own thread, always: `co_await` it there.
+/// In a plain thread: waits for anything that can be awaited, and gives what `co_await` would give. An operation of a
+/// primitive parks the thread; Tasks, combinators and I/O run on an event loop in this thread. Throws std::logic_error
+/// on a loop's own thread, always: `co_await` it there.
 template <detail::Awaitable A>
 decltype(auto) sync_wait(A&& awaitable) {
   detail::Scheduler::refuse_to_block("sync_wait()", "co_await the operation instead.");

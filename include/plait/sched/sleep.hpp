@@ -53,8 +53,8 @@ class Sleep : public Leaf<Sleep>, private Timer {
 
 }  // namespace detail
 
-/// Waits for a span of time (asyncio.sleep): `co_await sleep(1s)` in a task, `sync_wait(sleep(1s))` or `sleep_for` in a thread.
-/// Never ends early. Any std::chrono duration; zero or less yields once; a NaN is refused (std::logic_error).
+/// Waits for a span of time (asyncio.sleep): `co_await sleep(1s)` in a task, `sync_wait(sleep(1s))` or `sleep_for` in a
+/// thread. Never ends early. Any std::chrono duration; zero or less yields once; a NaN is refused (std::logic_error).
 /// On cancel: ends at once, by Cancelled.
 template <class Rep, class Period>
 [[nodiscard]] detail::Sleep sleep(std::chrono::duration<Rep, Period> span) {

@@ -62,7 +62,9 @@ class TaskState final : public FutureState<T>, public Strand, public FrameAlloca
     auto& self = static_cast<TaskState&>(strand);
     self.result.adopt(self.task_.frame().promise().result);
     // The coroutine's parameters die with its end, as a function's do, and not with the handle.
-    { Task<T> frame = std::move(self.task_); }
+    {
+      Task<T> frame = std::move(self.task_);
+    }
     self.record->set(StrandState::done);
     self.root_.leave();
     self.nursery_.child_ended();
@@ -98,12 +100,11 @@ concept MakesTask = IsTask<std::invoke_result_t<std::decay_t<F>&, std::decay_t<A
 
 }  // namespace detail
 
-/// Starts a task on the loop of the caller, at the end of the ready list, and gives its handle (asyncio.create_task). It
-/// belongs to the `run` in progress, which cancels and awaits what is left when its main task ends. Call it on a loop
-/// (std::logic_error elsewhere). A task group is usually better: it does not leave strands behind.
+/// Starts a task on the loop of the caller, at the end of the ready list, and gives its handle (asyncio.create_task).
+/// It belongs to the `run` in progress, which cancels and awaits what is left when its main task ends. Call it on a
+/// loop (std::logic_error elsewhere). A task group is usually better: it does not leave strands behind.
 template <class T>
-Future<T> spawn(Task<T> task, SpawnOptions options = {},
-                std::source_location at = std::source_location::current()) {
+Future<T> spawn(Task<T> task, SpawnOptions options = {}, std::source_location at = std::source_location::current()) {
   detail::Scheduler& home = detail::spawning_scheduler("spawn()");
   return detail::spawn_in(*home.spawned(), home, std::move(task), options, at);
 }
@@ -120,7 +121,7 @@ template <class F, class A, class... Args>
   requires detail::MakesTask<F, A, Args...>
 auto spawn(F f, A&& first, Args&&... rest) {
   return spawn(detail::keep_alive<F, std::decay_t<A>, std::decay_t<Args>...>(std::move(f), std::forward<A>(first),
-                                                                            std::forward<Args>(rest)...));
+                                                                             std::forward<Args>(rest)...));
 }
 
 }  // namespace plait

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Idea. A hierarchical timing wheel (Varghese and Lauck, 1987) over nanoseconds, keyed by the highest digit (base 64) in which a
-// deadline differs from the wheel's time: 11 levels of 64 slots, each slot a list. Arming and disarming take constant
-// time; a timer moves down at most once a level, and only when its time comes near; most timers are disarmed before that.
+// Idea. A hierarchical timing wheel (Varghese and Lauck, 1987) over nanoseconds, keyed by the highest digit (base 64)
+// in which a deadline differs from the wheel's time: 11 levels of 64 slots, each slot a list. Arming and disarming take
+// constant time; a timer moves down at most once a level, and only when its time comes near; most timers are disarmed
+// before that.
 //
-// Invariants. 1. No armed deadline lies before `time_`, except in slot 0 of level 0, which is due at once. 2. A timer's level is that of the
-// highest digit in which its deadline differs from `time_`. 3. A bit of `occupied_` is clear only if its slot is empty.
+// Invariants. 1. No armed deadline lies before `time_`, except in slot 0 of level 0, which is due at once. 2. A timer's
+// level is that of the highest digit in which its deadline differs from `time_`. 3. A bit of `occupied_` is clear only
+// if its slot is empty.
 // 4. Timers of one deadline fire in the order in which they were armed.
 #pragma once
 
