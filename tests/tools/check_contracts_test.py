@@ -81,6 +81,10 @@ class A {
         self.header("/// Runs.\nint run(int);\nint run(long);\nint stop();\nint run(char);")
         self.missing("stop", "run")
 
+    def test_a_definition_of_what_was_declared_before_needs_no_second_comment(self):
+        self.header("/// Runs.\nvoid run(int);\nclass A;\nvoid run(int) { go(); }\nvoid walk() { go(); }")
+        self.missing("walk")
+
     def test_what_the_language_names_needs_no_words(self):
         self.header("""
 class Later;

@@ -14,7 +14,8 @@ class CheckFloorsTest(checker.CheckerTest):
         shutil.copy(checker.ROOT / "tools/floors.txt", self.root / "tools")
 
     def test_a_lower_floor_and_the_standard_library_may_be_included(self):
-        self.write("include/plait/core/task.hpp", "#include <coroutine>\n#include <cxxabi.h>\n#include <plait/base/time.hpp>\n")
+        self.write("include/plait/core/task.hpp",
+                   "#include <coroutine>\n#include <cxxabi.h>\n#include <plait/base/time.hpp>\n")
         self.write("src/core/task.cpp", '#include <plait/core/task.hpp>\n#include "os/futex.hpp"\n#include "my.hpp"\n')
         self.write("src/core/my.hpp", "")
         self.write("include/plait/plait.hpp", "#include <plait/core/task.hpp>\n")

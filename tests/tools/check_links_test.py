@@ -9,7 +9,8 @@ class CheckLinksTest(checker.CheckerTest):
 
     def test_links_that_lead_somewhere_pass(self):
         self.write("docs/waiting.md", "# How it ends\n\n[up](../README.md) [here](#how-it-ends)\n")
-        self.write("README.md", "[a](docs/waiting.md) [b](docs/waiting.md#how-it-ends)\n[c](docs) [d](https://x.org/y)\n")
+        self.write("README.md",
+                   "[a](docs/waiting.md) [b](docs/waiting.md#how-it-ends)\n[c](docs) [d](https://x.org/y)\n")
         self.assert_clean()
 
     def test_a_missing_file_is_found(self):
