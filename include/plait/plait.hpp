@@ -9,4 +9,5 @@
 #include "plait/sched/run.hpp"
 #include "plait/sched/sleep.hpp"
 #include "plait/sched/spawn.hpp"
+#include "plait/sync/lock.hpp"
 #include "plait/version.hpp"

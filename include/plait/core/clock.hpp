@@ -28,8 +28,10 @@ class VirtualClock {
   virtual void idle(Scheduler& loop, TimePoint deadline) = 0;
   /// Before a loop that waits in `idle` is woken by another thread.
   virtual void before_wake(Scheduler& loop) noexcept = 0;
-  /// A thread begins (counted by its starter, before it runs) and ends.
+  /// A thread is about to be started: counted by its starter, before it runs.
   virtual void thread_begins() noexcept = 0;
+  /// The first and the last words of a started thread, spoken by itself.
+  virtual void thread_runs() noexcept = 0;
   virtual void thread_ends() noexcept = 0;
 };
 

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "plait/plait.hpp"
+#include "plait/testing/virtual_time.hpp"

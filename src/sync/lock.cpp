@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Idea. One word and a queue. Uncontended, taking and releasing are one compare-and-swap each. A thread that finds the
+// lock taken spins a little, then queues and parks. Release with waiters: a task at the front is handed the lock (it
+// stays locked); a thread at the front is woken to try for itself, while running threads may barge, because a hand-over
+// to a sleeping thread would leave the lock idle for the 25 µs and more that its core needs to wake up. A thread that
+// was woken and barged out for 1 ms turns barging off.
+//
+// Invariants. 1. Free with waiters implies kWoken: somebody is on the way. 2. A waiter is in the queue until it holds
+// the lock or withdraws; whoever unlinks it under the queue lock has decided. 3. kWoken and kStarving speak of the
+// first waiter.
+//
+// Source: the fairness is that of Go's sync.Mutex (1 ms, starvation mode), extended by strict hand-over to tasks.
+#include "plait/sync/lock.hpp"
+
+#include <mutex>
+#include <string>
+
+#include "plait/base/contract.hpp"
+
+namespace plait {
+namespace {
+
+constexpr auto kPatience = std::chrono::milliseconds(1);
+constexpr int kSpins = 120;
+
+}  // namespace
+
+Lock::~Lock() {
+  const std::uint32_t word = word_.load(std::memory_order_relaxed);
+  if (word == 0) [[likely]]
+    return;
+  detail::fail("a Lock was destroyed while it was " + std::string(word & kLocked ? "held" : "free") + ", with " +
+               std::to_string(queue_.size()) + " waiter(s); a Lock must be free and without waiters when it dies.");
+}
+
+/// False: the deadline passed and the lock is not held.
+bool Lock::lock_slow(TimePoint deadline) {
+  for (int i = 0; i < kSpins; ++i) {
+    std::uint32_t word = word_.load(std::memory_order_relaxed);
+    if (word & kStarving) break;
+    if (!(word & kLocked)) {
+      if (word_.compare_exchange_weak(word, word | kLocked, std::memory_order_acquire, std::memory_order_relaxed)) {
+        return true;
+      }
+    } else {
+      detail::cpu_relax();
+    }
+  }
+  detail::Waiter waiter([](detail::Operation&) noexcept { return false; });
+  detail::ThreadStrand& self = detail::this_thread_strand();
+  waiter.strand = &self;
+  const TimePoint since = now();
+  self.record->suspend(detail::WaitKind::lock, nullptr, this);
+  bool held = !enqueue(waiter);
+  while (!held) {
+    self.parker.park(deadline);
+    held = waiter.claim() == detail::Claim::granted || try_after_wake(waiter, since);
+    if (!held && deadline != detail::kNever && now() >= deadline && withdraw(waiter)) break;
+  }
+  self.record->set(detail::StrandState::running);
+  return held;
+}
+
+/// False: the lock was free after all, and is taken.
+bool Lock::enqueue(detail::Waiter& waiter) noexcept {
+  std::scoped_lock guard(queue_lock_);
+  std::uint32_t word = word_.load(std::memory_order_relaxed);
+  for (;;) {
+    if (word == 0) {
+      if (word_.compare_exchange_weak(word, kLocked, std::memory_order_acquire, std::memory_order_relaxed))
+        return false;
+    } else if (word_.compare_exchange_weak(word, word | kWaiters, std::memory_order_relaxed)) {
+      // Invariant 1 holds: either it is locked, or kWoken is set already.
+      queue_.push_back(waiter);
+      return true;
+    }
+  }
+}
+
+/// A thread that was woken, perhaps for no reason, tries for the lock. True: it holds it.
+bool Lock::try_after_wake(detail::Waiter& waiter, TimePoint since) noexcept {
+  std::scoped_lock guard(queue_lock_);
+  if (!waiter.linked()) return true;  // handed over
+  const bool first = queue_.front() == &waiter;
+  const bool starving = first && now() - since > kPatience;
+  std::uint32_t word = word_.load(std::memory_order_relaxed);
+  for (;;) {
+    std::uint32_t next;
+    if (word & kLocked) {
+      if (!first) return false;
+      next = (word & ~kWoken) | (starving ? kStarving : 0);
+    } else {
+      // Whoever is first may take it; another thread woken without reason waits its turn.
+      if (!first) return false;
+      next = kLocked | (queue_.after(waiter) ? kWaiters : 0);
+    }
+    if (!word_.compare_exchange_weak(word, next, std::memory_order_acquire, std::memory_order_relaxed)) continue;
+    if (word & kLocked) return false;
+    waiter.unlink();
+    waiter.settle(detail::Claim::granted);
+    return true;
+  }
+}
+
+/// Under the queue lock, by the holder: the next holder, unlinked, or null if nobody queues. The lock stays locked for
+/// it.
+detail::Waiter* Lock::hand_over() noexcept {
+  detail::Waiter* next = queue_.pop_front();
+  word_.store(!next ? 0 : queue_.empty() ? kLocked : kLocked | kWaiters, std::memory_order_release);
+  return next;
+}
+
+void Lock::release_slow() {
+  std::uint32_t word = word_.load(std::memory_order_relaxed);
+  while ((word & (kWoken | kStarving | kLocked)) == (kWoken | kLocked)) {
+    if (word_.compare_exchange_weak(word, word & ~kLocked, std::memory_order_release, std::memory_order_relaxed))
+      return;
+  }
+  detail::Waiter* next = nullptr;
+  detail::Strand* to_wake = nullptr;
+  {
+    std::scoped_lock guard(queue_lock_);
+    word = word_.load(std::memory_order_relaxed);
+    if (!(word & kLocked)) detail::misuse("Lock::release(): the Lock is not held.");
+    detail::Waiter* first = queue_.front();
+    if (first && first->strand->kind == detail::Strand::Kind::thread && !(word & kStarving)) {
+      to_wake = first->strand;
+      word_.store((word & ~kLocked) | kWoken, std::memory_order_release);
+    } else {
+      next = hand_over();
+    }
+  }
+  if (to_wake) to_wake->unpark();
+  if (next) next->grant();
+}
+
+bool Lock::withdraw(detail::Waiter& waiter) noexcept {
+  detail::Waiter* next = nullptr;
+  detail::Strand* to_wake = nullptr;
+  {
+    std::scoped_lock guard(queue_lock_);
+    if (!waiter.linked()) return false;
+    const bool first = queue_.front() == &waiter;
+    waiter.unlink();
+    std::uint32_t word = word_.load(std::memory_order_relaxed);
+    // The flags spoke of the waiter that leaves. If the lock is free, its wake-up passes on to the next.
+    for (;;) {
+      detail::Waiter* heir = queue_.front();
+      std::uint32_t left = word & ~(heir ? 0 : kWaiters | kWoken | kStarving);
+      if (first) left &= ~(kWoken | kStarving);
+      const bool pass_on = heir && !(left & (kLocked | kWoken));
+      const bool to_thread = pass_on && heir->strand->kind == detail::Strand::Kind::thread;
+      if (pass_on) left |= to_thread ? kWoken : kLocked;
+      if (!word_.compare_exchange_weak(word, left, std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
+      if (to_thread) {
+        to_wake = heir->strand;
+      } else if (pass_on) {
+        next = hand_over();
+      }
+      break;
+    }
+  }
+  if (to_wake) to_wake->unpark();
+  if (next) next->grant();
+  return true;
+}
+
+}  // namespace plait

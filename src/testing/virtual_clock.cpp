@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Idea. The clock keeps the count of parties that can run. A party that waits registers and leaves the count; who wakes
+// it removes it from the register and counts it again, all under one mutex, before the wake-up itself. The one that
+// brings the count to zero moves time to the earliest deadline and wakes the one party that is due first; the next is
+// woken when the count is zero again.
+//
+// Invariants. 1. busy_ = counted parties that are not in waiting_. 2. Time moves only while busy_ is zero. 3. Parties
+// due at the same instant are woken one by one, in the order in which they began to wait.
+#include "virtual_clock.hpp"
+
+#include <chrono>
+
+#include "plait/base/contract.hpp"
+#include "plait/sched/event_loop.hpp"
+
+namespace plait::testing::detail {
+namespace {
+
+using plait::detail::EventLoop;
+using plait::detail::kNever;
+using plait::detail::Parker;
+using plait::detail::Scheduler;
+
+/// How long time waits for the kernel, in real time.
+constexpr auto kGrace = std::chrono::milliseconds(5);
+
+/// Whether the clock counts this thread. Foreign threads may wait on the clock too, but don't hold it.
+thread_local bool counted = false;
+
+EventLoop& as_loop(Scheduler& loop) { return static_cast<EventLoop&>(loop); }
+
+}  // namespace
+
+Clock& Clock::instance() {
+  static auto* clock = new Clock;
+  return *clock;
+}
+
+void Clock::install() {
+  std::scoped_lock guard(mutex_);
+  if (installed_) plait::detail::misuse("VirtualTime: there is one already.");
+  installed_ = true;
+  now_.store(std::chrono::steady_clock::now().time_since_epoch().count(), std::memory_order_release);
+  busy_ = 1;
+  counted = true;
+  plait::detail::virtual_clock.store(this, std::memory_order_release);
+}
+
+void Clock::uninstall() noexcept {
+  std::scoped_lock guard(mutex_);
+  installed_ = false;
+  counted = false;
+  plait::detail::virtual_clock.store(nullptr, std::memory_order_release);
+  // Who still waits goes on by the real clock.
+  for (auto& [key, party] : waiting_) {
+    if (party.parker) party.parker->give_token();
+    if (party.loop) as_loop(*party.loop).poller().wake();
+  }
+  waiting_.clear();
+  by_deadline_.clear();
+  woken_early_.clear();
+}
+
+void Clock::begin_wait(Key key, const Party& party) {
+  waiting_.emplace(key, party);
+  if (party.deadline != kNever) by_deadline_.emplace(std::pair(party.deadline, party.order), key);
+  if (party.counted && --busy_ == 0) advance();
+}
+
+/// Takes a party out of the register and counts it. False if it is not there.
+bool Clock::end_wait(Key key) noexcept {
+  const auto at = waiting_.find(key);
+  if (at == waiting_.end()) return false;
+  if (at->second.counted) ++busy_;
+  by_deadline_.erase({at->second.deadline, at->second.order});
+  waiting_.erase(at);
+  return true;
+}
+
+void Clock::advance() noexcept {
+  const auto first = by_deadline_.begin();
+  if (first == by_deadline_.end()) return;  // only the kernel or a foreign thread can wake anybody now
+  const auto [due, key] = *first;
+  const auto ns = due.first.time_since_epoch().count();
+  if (ns > now_.load(std::memory_order_relaxed)) now_.store(ns, std::memory_order_release);
+  const Party party = waiting_.at(key);
+  end_wait(key);
+  if (party.parker) party.parker->give_token();
+  if (party.loop) as_loop(*party.loop).poller().wake();
+}
+
+void Clock::park(Parker& parker, TimePoint deadline) {
+  {
+    std::scoped_lock guard(mutex_);
+    if (parker.take_token() || deadline <= now()) return;
+    if (installed_) begin_wait(&parker, {deadline, order_++, counted, &parker, nullptr});
+  }
+  while (!parker.take_token()) parker.wait(kNever);
+}
+
+void Clock::before_unpark(Parker& parker) noexcept {
+  std::scoped_lock guard(mutex_);
+  end_wait(&parker);
+}
+
+void Clock::idle(Scheduler& scheduler, TimePoint deadline) {
+  EventLoop& loop = as_loop(scheduler);
+  if (loop.poller().in_flight() != 0) {
+    loop.wait_for_kernel(std::chrono::steady_clock::now() + kGrace);
+    if (loop.has_work()) return;
+  }
+  {
+    std::scoped_lock guard(mutex_);
+    if (woken_early_.erase(&scheduler) != 0 || !installed_ || deadline <= now()) return;
+    begin_wait(&scheduler, {deadline, order_++, counted, nullptr, &scheduler});
+    if (!waiting_.contains(&scheduler)) return;  // time came to this loop at once
+  }
+  loop.wait_for_kernel(kNever);
+  std::scoped_lock guard(mutex_);
+  end_wait(&scheduler);
+}
+
+void Clock::before_wake(Scheduler& loop) noexcept {
+  std::scoped_lock guard(mutex_);
+  if (!end_wait(&loop)) woken_early_.insert(&loop);
+}
+
+void Clock::thread_begins() noexcept {
+  std::scoped_lock guard(mutex_);
+  ++busy_;
+}
+
+void Clock::thread_runs() noexcept { counted = true; }
+
+void Clock::thread_ends() noexcept {
+  std::scoped_lock guard(mutex_);
+  if (std::exchange(counted, false) && --busy_ == 0) advance();
+}
+
+}  // namespace plait::testing::detail
