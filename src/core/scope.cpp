@@ -57,7 +57,10 @@ void Scope::update() noexcept {
     const bool effective = s->called_ || (!s->shield_ && s->parent_ && s->parent_->effective_);
     const bool changed = effective != s->effective_;
     s->effective_ = effective;
-    if (changed && effective && s->strand_ && s->strand_->scope == s) s->strand_->abort_wait();
+    if (changed && effective) {
+      if (s->on_cancel) s->on_cancel(*s);
+      if (s->strand_ && s->strand_->scope == s) s->strand_->abort_wait();
+    }
     s = s->next_in_tree(this, changed);
   }
 }

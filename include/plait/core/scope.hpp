@@ -35,6 +35,9 @@ class Scope : private Link {
   Scope* parent() const noexcept { return parent_; }
   Strand* strand() const noexcept { return strand_; }
 
+  /// Called when `effective` rises, on the home thread, before operations are aborted. Set before the scope is entered.
+  void (*on_cancel)(Scope&) noexcept = nullptr;
+
  private:
   friend class IntrusiveList<Scope>;
   void update() noexcept;

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <functional>
+#include <source_location>
+#include <stop_token>
+#include <type_traits>
+#include <utility>
+
+#include "plait/core/promise.hpp"
+#include "plait/core/task.hpp"
+#include "plait/sched/gather.hpp"
+#include "plait/sched/spawn.hpp"
+
+namespace plait {
+
+/// What a foreign library calls when its operation is over; a `Promise` under the name that fits there.
+template <class T>
+using Callback = Promise<T>;
+
+namespace detail {
+
+/// Waits for a callback. On cancel the foreign operation is asked to stop; it still answers by its callback.
+template <class T>
+class CallbackWait : public FutureWait<CallbackWait<T>, T> {
+ public:
+  CallbackWait(FutureState<T>& state, std::function<void()>& stop) noexcept
+      : FutureWait<CallbackWait<T>, T>(state), stop_(&stop) {}
+
+  bool withdraw() noexcept {
+    if (!*stop_) return FutureWait<CallbackWait<T>, T>::withdraw();
+    std::exchange(*stop_, nullptr)();
+    return false;
+  }
+  T take() {
+    this->state_->look();
+    return this->state_->result.take();
+  }
+
+ private:
+  std::function<void()>* stop_;
+};
+
+/// A scope that triggers a stop source when it is cancelled.
+class StopScope : public Scope {
+ public:
+  StopScope(std::stop_source& source, Strand& strand) noexcept : source_(source) {
+    on_cancel = [](Scope& scope) noexcept { static_cast<StopScope&>(scope).source_.request_stop(); };
+    enter(strand);
+  }
+  ~StopScope() { leave(); }
+
+ private:
+  std::stop_source& source_;
+};
+
+}  // namespace detail
+
+/// Awaits an operation of a foreign library that calls back (loop.create_future with add_done_callback). `start` is
+/// called at once with a `Callback<T>`, whose `set_value` or `set_error` may be called from any thread, even before
+/// `start` returns. `start` may give back a function that stops the operation. On cancel: the stopping function is
+/// called once, on the loop's thread (it must not throw), and the operation still has to call back: its answer decides.
+/// Without such a function the wait ends at once and the answer, when it comes, is dropped.
+///
+///     int n = co_await from_callback<int>([&](Callback<int> done) {
+///       auto id = library.start([done = std::make_shared<Callback<int>>(std::move(done))](int n) { done->set_value(n);
+///       }); return [&library, id] { library.stop(id); };
+///     });
+template <class T, class Start>
+Task<T> from_callback(Start start) {
+  // Checkpoint: in a cancelled scope nothing is started.
+  detail::Strand& self = co_await detail::CurrentStrand{};
+  if (self.scope->effective()) throw Cancelled{};
+  Promise<T> promise;
+  Future<T> answer = promise.future();
+  std::function<void()> stop;
+  if constexpr (std::is_void_v<std::invoke_result_t<Start&, Callback<T>>>) {
+    start(std::move(promise));
+  } else {
+    stop = start(std::move(promise));
+  }
+  detail::CallbackWait<T> wait(*answer.state(), stop);
+  answer.state()->look();
+  co_return co_await wait;
+}
+
+/// Runs `body(token)` with a std::stop_token that is triggered when the scope around it is cancelled, so that code that
+/// knows only stop tokens follows. Gives what the body gives. The token is triggered on the loop's thread.
+template <class F>
+auto with_stop_token(F body) -> std::invoke_result_t<F&, std::stop_token> {
+  detail::Strand& self = co_await detail::CurrentStrand{};
+  std::stop_source source;
+  detail::StopScope scope(source, self);
+  co_return co_await body(source.get_token());
+}
+
+/// Awaits `task` and cancels it when `token` is triggered, from any thread: then Cancelled is thrown. Cancelling from
+/// outside works as ever.
+template <class T>
+Task<T> cancel_on(std::stop_token token, Task<T> task, std::source_location at = std::source_location::current()) {
+  detail::Strand& self = co_await detail::CurrentStrand{};
+  detail::NurseryBlock block(self);
+  Future<T> child = detail::spawn_in(block.nursery, *self.scheduler, std::move(task), {}, at);
+  {
+    std::stop_callback stop(token, [&child] { child.cancel(); });
+    co_await block.nursery.join();
+  }
+  child.state()->look();
+  co_return child.state()->result.take();
+}
+
+}  // namespace plait
