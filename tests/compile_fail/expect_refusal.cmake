@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: BSL-1.0
 
 # Compiles SOURCE and fails unless the compiler refuses it with the words of its first line.
-file(STRINGS ${SOURCE} lines LIMIT_COUNT 2)
-list(GET lines 0 first)
-if(NOT first MATCHES "^// expect: (.+)$")
+file(READ ${SOURCE} text)
+if(NOT text MATCHES "^// expect: ([^\n]+)\n(// compiler: ([A-Za-z]+)\n)?")
   message(FATAL_ERROR "${SOURCE}: the first line is not `// expect: text`")
 endif()
 set(expected "${CMAKE_MATCH_1}")
-if(lines MATCHES ";// compiler: ([A-Za-z]+)" AND NOT CMAKE_MATCH_1 STREQUAL COMPILER_ID)
-  message("skipped: only for ${CMAKE_MATCH_1}")
+if(CMAKE_MATCH_3 AND NOT CMAKE_MATCH_3 STREQUAL COMPILER_ID)
+  message("skipped: only for ${CMAKE_MATCH_3}")
   return()
 endif()
 
