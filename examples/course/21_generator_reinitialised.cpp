@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSL-1.0
+// A new generator each time always gives its first value.
+#include <iostream>
+#include <plait/generator.hpp>
+#include <vector>
+
+plait::Generator<int> gen(const std::vector<int>& seq) {
+  for (int item : seq) co_yield item;
+}
+
+int main() {
+  std::vector data{0, 1, 2, 3};
+  for (int n = 0; n < 6; ++n) std::cout << plait::next(gen(data)) << '\n';
+}
