@@ -42,11 +42,11 @@ asio::awaitable<void> yield_often(int times) {
 void suspend_resume(benchmark::State& state) {
   asio::io_context context(1);
   for (auto _ : state) {
-    for (int i = 0; i < 1000; ++i) asio::co_spawn(context, yield_often(100), asio::detached);
+    for (int i = 0; i < 1000; ++i) asio::co_spawn(context, yield_often(1000), asio::detached);
     context.run();
     context.restart();
   }
-  bench::report_per_item(state, 1000 * 100);
+  bench::report_per_item(state, 1000 * 1000);
 }
 BENCHMARK(suspend_resume)->MeasureProcessCPUTime();
 

@@ -90,12 +90,12 @@ BENCHMARK(spawn_join)->MeasureProcessCPUTime();
 void suspend_resume(benchmark::State& state) {
   std::vector<Started> tasks;
   for (auto _ : state) {
-    for (int i = 0; i < 1000; ++i) tasks.push_back(start(yield_often(100)));
+    for (int i = 0; i < 1000; ++i) tasks.push_back(start(yield_often(1000)));
     ring.run();
     for (auto& task : tasks) task.handle.destroy();
     tasks.clear();
   }
-  bench::report_per_item(state, 1000 * 100);
+  bench::report_per_item(state, 1000 * 1000);
 }
 BENCHMARK(suspend_resume)->MeasureProcessCPUTime();
 

@@ -62,12 +62,12 @@ func spawnJoin() float64 {
 
 func suspendResume() float64 {
 	runtime.GOMAXPROCS(1)
-	return measure(cpu, 1000*100, func() {
+	return measure(cpu, 1000*1000, func() {
 		var wait sync.WaitGroup
 		wait.Add(1000)
 		for i := 0; i < 1000; i++ {
 			go func() {
-				for j := 0; j < 100; j++ {
+				for j := 0; j < 1000; j++ {
 					runtime.Gosched()
 				}
 				wait.Done()

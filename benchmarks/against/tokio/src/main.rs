@@ -89,12 +89,12 @@ impl Future for Yield {
 
 fn suspend_resume() -> f64 {
     let runtime = runtime();
-    measure(cpu, 1000 * 100, || {
+    measure(cpu, 1000 * 1000, || {
         runtime.block_on(async {
             let tasks: Vec<_> = (0..1000)
                 .map(|_| {
                     tokio::spawn(async {
-                        for _ in 0..100 {
+                        for _ in 0..1000 {
                             Yield(false).await;
                         }
                     })
