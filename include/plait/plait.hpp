@@ -6,6 +6,8 @@
 #include "plait/core/future.hpp"
 #include "plait/core/promise.hpp"
 #include "plait/core/task.hpp"
+#include "plait/io/stream.hpp"
+#include "plait/io/tcp.hpp"
 #include "plait/sched/gather.hpp"
 #include "plait/sched/interop.hpp"
 #include "plait/sched/run.hpp"

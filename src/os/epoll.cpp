@@ -15,6 +15,7 @@
 namespace plait::os {
 
 static_assert(kEpollIn == +EPOLLIN && kEpollOut == +EPOLLOUT && kEpollErr == +EPOLLERR && kEpollHup == +EPOLLHUP);
+static_assert(kEpollPri == +EPOLLPRI && kEpollReadHup == +EPOLLRDHUP);
 static_assert(kEpollOneShot == +EPOLLONESHOT && kEpollEdge == +EPOLLET);
 
 namespace {

@@ -52,7 +52,8 @@ void EventLoop::give_back(EventLoop& loop) noexcept {
   loop_pool.free = &loop;
 }
 
-void EventLoop::enter(Nursery& spawned) noexcept {
+void EventLoop::enter(Nursery& spawned) {
+  poller_->enter();
   set_current(this);
   spawned_ = &spawned;
 }

@@ -12,6 +12,7 @@
 namespace plait::detail {
 
 class Nursery;
+class Poller;
 
 /// What resumes strands: the ready list, the inbox for other threads, timers. `EventLoop` is one; the interface is
 /// here so that tasks and primitives need nothing of the floor above.
@@ -46,6 +47,8 @@ class Scheduler {
   /// Arms a timer. The deadline may be in the past: it fires in the next turn. For the scheduler's thread.
   virtual void arm(Timer& timer, TimePoint deadline) noexcept = 0;
   virtual void disarm(Timer& timer) noexcept = 0;
+  /// What waits for the kernel on behalf of the strands here. For the scheduler's thread.
+  virtual Poller& poller() noexcept = 0;
   /// Ends the loop's sleep. Any thread.
   virtual void wake() noexcept = 0;
 

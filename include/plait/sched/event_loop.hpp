@@ -25,7 +25,7 @@ class EventLoop final : public Scheduler {
   static EventLoop* current() noexcept { return static_cast<EventLoop*>(Scheduler::current()); }
 
   /// Makes the calling thread run this loop, with `spawned` for what `spawn` starts.
-  void enter(Nursery& spawned) noexcept;
+  void enter(Nursery& spawned);
   void leave() noexcept;
   /// Runs turns until `done` is true. The caller has entered the loop.
   void drive(const bool& done);
@@ -33,7 +33,7 @@ class EventLoop final : public Scheduler {
   void arm(Timer& timer, TimePoint deadline) noexcept override { timers_.arm(timer, deadline); }
   void disarm(Timer& timer) noexcept override { timers_.disarm(timer); }
   void wake() noexcept override;
-  Poller& poller() noexcept { return *poller_; }
+  Poller& poller() noexcept override { return *poller_; }
 
   /// For a virtual clock: is there anything to do before time moves on?
   bool has_work() noexcept { return !ready_.empty(); }

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "plait/sched/poller.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <stdexcept>
+
+#include "epoll_poller.hpp"
+#include "plait/base/contract.hpp"
+#include "plait/core/hooks.hpp"
+#include "plait/core/scheduler.hpp"
+#include "plait/core/scope.hpp"
+
+namespace plait::detail {
+
+static_assert(IoOperation::kAborted == -ECANCELED && IoOperation::kClosed == -EBADF);
+
+Atomic<IoOperation*>& IoOperation::slot() const noexcept { return reads() ? descriptor->reader : descriptor->writer; }
+
+bool IoOperation::enter(Strand& self) {
+  strand = &self;
+  if (self.scope->effective()) [[unlikely]] {
+    descriptor = nullptr;
+    result = kAborted;
+    return false;
+  }
+  pass(Point::primitive, descriptor);
+  if (!descriptor) return true;
+  fd = descriptor->fd.get();
+  IoOperation* other = nullptr;
+  // Relaxed: the slot tells apart who may not be there at the same time; it publishes nothing.
+  if (!slot().compare_exchange_strong(other, this, std::memory_order_relaxed)) [[unlikely]] {
+    std::string sentence = descriptor->describe() + ": another strand " + (reads() ? "reads from" : "writes to") +
+                           " it already (1 waits); one reader and one writer at a time.";
+    descriptor = nullptr;
+    misuse(sentence);
+  }
+  return true;
+}
+
+bool IoOperation::leave_at_once(Strand& self, std::coroutine_handle<> frame, const void* at) noexcept {
+  if (self.spend()) [[likely]]
+    return false;
+  self.resume_point = frame;
+  self.record->suspend(WaitKind::yield, at);
+  self.scheduler->schedule_here(self);
+  return true;
+}
+
+void IoOperation::park(Strand& self, std::coroutine_handle<> frame, const void* at) noexcept {
+  pass(Point::park, descriptor);
+  self.resume_point = frame;
+  self.record->suspend(WaitKind::io, at, descriptor);
+  self.waiting = this;
+}
+
+bool IoOperation::begin(Strand& self, std::coroutine_handle<> frame, const void* at) {
+  if (!enter(self)) return false;
+  if (descriptor && fd < 0) {
+    result = kClosed;
+    return false;
+  }
+  Poller& target = self.scheduler->poller();
+  // Completion comes from the poller's `wait`, on this thread, so there is time to publish after the start.
+  if (target.start(*this)) return leave_at_once(self, frame, at);
+  poller = &target;
+  park(self, frame, at);
+  return true;
+}
+
+void IoOperation::end() {
+  strand->waiting = nullptr;
+  if (descriptor) slot().store(nullptr, std::memory_order_relaxed);
+  if (result == kAborted) [[unlikely]]
+    throw Cancelled{};
+}
+
+bool IoOperation::abort_io(Operation& operation) noexcept {
+  auto& io = static_cast<IoOperation&>(operation);
+  if (!io.poller || !io.poller->abort(io)) return false;
+  io.result = kAborted;
+  io.poller = nullptr;
+  return true;
+}
+
+void IoOperation::end_by_close() noexcept {
+  descriptor = nullptr;
+  closed = true;
+  if (strand->waiting != this || !abort(*this)) return;
+  strand->waiting = nullptr;
+  result = kClosed;
+  strand->unpark();
+}
+
+IoDescriptor::~IoDescriptor() {
+  try {
+    close();
+  } catch (const std::logic_error& error) {
+    plait::detail::fail(error.what());
+  }
+}
+
+void IoDescriptor::close() {
+  for (IoOperation* operation : {reader.load(std::memory_order_relaxed), writer.load(std::memory_order_relaxed)}) {
+    if (!operation) continue;
+    if (operation->strand->scheduler != Scheduler::current()) {
+      misuse(describe() + ": closed while a strand of another event loop waits for it (1 waits); cancel that first.");
+    }
+    operation->end_by_close();
+  }
+  reader.store(nullptr, std::memory_order_relaxed);
+  writer.store(nullptr, std::memory_order_relaxed);
+  registration.store(0, std::memory_order_relaxed);
+  fd.reset();
+}
+
+void IoDescriptor::fail(std::int64_t result, std::string_view verb, const IoDescriptor* descriptor) {
+  std::string what(verb);
+  what += descriptor ? " " + descriptor->describe() : " a stream that was closed meanwhile";
+  os::throw_error(static_cast<int>(-result), what);
+}
+
+std::unique_ptr<Poller> make_poller(std::string_view choice) {
+  if (choice.empty()) {
+    const char* chosen = std::getenv("PLAIT_POLLER");
+    choice = chosen && *chosen ? chosen : "epoll";
+  }
+  if (choice == "epoll") return std::make_unique<EpollPoller>();
+  throw std::invalid_argument("plait: unknown poller \"" + std::string(choice) + "\"; there are epoll and io_uring");
+}
+
+}  // namespace plait::detail
