@@ -33,7 +33,7 @@ struct Slot {
 
 thread_local Slot slot;
 
-[[gnu::noinline]] ThreadStrand& make_strand() noexcept {
+[[gnu::noinline]] ThreadStrand& make_strand(StrandRecord* record) noexcept {
   ThreadStrand* strand = nullptr;
   {
     std::scoped_lock guard(pool.lock);
@@ -43,8 +43,8 @@ thread_local Slot slot;
   if (!strand) strand = new ThreadStrand;
   strand->scope = nullptr;
   strand->root.attach(nullptr, *strand);
-  strand->daemon = false;
-  strand->record = open_record(true, "", nullptr, nullptr);
+  strand->daemon.store(false, std::memory_order_relaxed);
+  strand->record = record ? record : open_record(true, "", nullptr, nullptr);
   slot.strand = strand;
   return *strand;
 }
@@ -61,7 +61,17 @@ constexpr int kMostSpins = 4000;
 
 }  // namespace
 
-[[gnu::noinline]] ThreadStrand& this_thread_strand() noexcept { return slot.strand ? *slot.strand : make_strand(); }
+[[gnu::noinline]] ThreadStrand& this_thread_strand() noexcept {
+  return slot.strand ? *slot.strand : make_strand(nullptr);
+}
+
+[[gnu::noinline]] ThreadStrand& adopt_record(StrandRecord& record) noexcept {
+  record.thread_id = os::thread_id();
+  if (!slot.strand) return make_strand(&record);
+  close_record(slot.strand->record);
+  slot.strand->record = &record;
+  return *slot.strand;
+}
 
 void begin_exit() noexcept {
   alignas(ExitHook) static std::byte memory[sizeof(ExitHook)];  // outlives every static
@@ -72,7 +82,7 @@ void begin_exit() noexcept {
 void park_daemon_at_exit() noexcept {
   // Acquire pairs with begin_exit().
   if (!exiting.load(std::memory_order_acquire)) return;
-  if (!slot.strand || !slot.strand->daemon) return;
+  if (!slot.strand || !slot.strand->daemon.load(std::memory_order_relaxed)) return;
   static Atomic<std::uint32_t> never{0};
   for (;;) os::futex_wait(never, 0, kNever);
 }

@@ -39,12 +39,14 @@ class ThreadStrand : public Strand {
   Parker parker;
   Scope root;
   /// Parked for good at its next operation once the program's end has begun.
-  bool daemon = false;
+  Atomic<bool> daemon{false};
   ThreadStrand* next_free = nullptr;
 };
 
 /// The calling thread's strand, made at its first use. Not inline, as it reads a thread-local.
 ThreadStrand& this_thread_strand() noexcept;
+/// The same, and `record` becomes its record, in place of the one that it had: what a started thread does first.
+ThreadStrand& adopt_record(StrandRecord& record) noexcept;
 
 /// The program's end: `exiting` is announced once non-daemon threads have ended; from then on daemons park for good.
 void begin_exit() noexcept;

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "plait/base/atomic.hpp"
+#include "plait/base/intrusive_list.hpp"
+#include "plait/base/spin_lock.hpp"
+#include "plait/core/clock.hpp"
+#include "plait/core/leaf.hpp"
+
+namespace plait {
+
+/// How a thread is started. Trivially destructible, as options must be (docs/design/compilers.md).
+struct ThreadOptions {
+  /// Shown by the kernel (cut to 15 bytes), in the record of strands (27) and in reports. Copied. Empty: "Thread-1" and
+  /// so on.
+  std::string_view name = {};
+  /// Whether the program's end leaves the thread behind. Not given: as the thread that makes it (threading.Thread).
+  std::optional<bool> daemon = {};
+  /// Bytes; 0: the system's default (threading.stack_size).
+  std::size_t stack_size = 0;
+};
+
+namespace detail {
+
+/// `name`, or the next of "Thread-1" and so on if it is empty.
+std::string thread_name(std::string_view name);
+
+/// What a thread is to run. Destroyed by that thread when it has run.
+class ThreadJob {
+ public:
+  virtual ~ThreadJob() = default;
+  virtual void run() = 0;
+};
+
+/// A callable and its arguments, kept as std::thread keeps them: copied or moved, and handed over as rvalues.
+template <class F, class... Args>
+class ThreadCall final : public ThreadJob {
+ public:
+  template <class G, class... A>
+  explicit ThreadCall(G&& function, A&&... args)
+      : function_(std::forward<G>(function)), args_(std::forward<A>(args)...) {}
+
+  void run() override {
+    std::apply([this](Args&... args) { std::invoke(std::move(function_), std::move(args)...); }, args_);
+  }
+
+ private:
+  F function_;
+  std::tuple<Args...> args_;
+};
+
+template <class F, class... Args>
+concept ThreadCallable = std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>;
+
+template <class F, class... Args>
+std::unique_ptr<ThreadJob> make_thread_job(F&& f, Args&&... args) {
+  return std::make_unique<ThreadCall<std::decay_t<F>, std::decay_t<Args>...>>(std::forward<F>(f),
+                                                                              std::forward<Args>(args)...);
+}
+
+/// A thread as its handle, itself, and the program's end share it; the last to let go frees it. One life: made,
+/// started, ended (its thread-local objects are gone), reaped (the system's thread is gone).
+/// docs/reference/threads-at-exit.md.
+class ThreadState final : public Link {
+ public:
+  ThreadState(const ThreadOptions& options, std::unique_ptr<ThreadJob> job);
+  ThreadState(const ThreadState&) = delete;
+  ThreadState& operator=(const ThreadState&) = delete;
+
+  void retain() noexcept { holders_.fetch_add(1, std::memory_order_relaxed); }
+  void release() noexcept;
+
+  /// Starts it, to run `body`, or the job if that is null; with `record`, or one of its own if that is null. Throws
+  /// std::logic_error if it was started before, std::system_error if the system has no thread to give.
+  void start(ThreadJob* body, StrandRecord* record, const std::source_location& at);
+  bool started() const noexcept { return phase_.load(std::memory_order_acquire) != Phase::made; }
+  bool ended() const noexcept { return phase_.load(std::memory_order_acquire) == Phase::ended; }
+  /// After `ended`: waits until the system's thread is gone, too. Any number of callers.
+  void reap() noexcept;
+  /// Before the start.
+  void set_daemon(bool on) noexcept { daemon_.store(on, std::memory_order_relaxed); }
+  bool daemon() const noexcept { return daemon_.load(std::memory_order_relaxed); }
+  /// While its body runs: whether the program's end shall wait for it.
+  void await_at_exit(bool on) noexcept;
+
+  const std::string& name() const noexcept { return name_; }
+  ThreadJob* job() const noexcept { return job_.get(); }
+  /// The test's clock that counts it, or null.
+  VirtualClock* clock() const noexcept { return clock_; }
+  /// The record that its strand begins with, once it is started.
+  StrandRecord* record() const noexcept { return record_; }
+
+  /// For ThreadJoin.
+  bool enqueue(Waiter& waiter) noexcept;
+  bool withdraw(Waiter& waiter) noexcept;
+
+ private:
+  friend class ThreadRegistry;
+  friend struct ThreadEnd;
+  enum class Phase : std::uint8_t { made, started, ended };
+
+  ~ThreadState();
+  static void* thread_main(void* self);
+  void run();
+  /// The last words of the thread, after its thread-local objects are gone.
+  void end() noexcept;
+  /// Joins the thread, which the caller has claimed.
+  void join_claimed() noexcept;
+
+  const std::string name_;
+  const std::size_t stack_size_;
+  Atomic<bool> daemon_;
+  std::unique_ptr<ThreadJob> job_;
+  ThreadJob* body_ = nullptr;
+  Atomic<std::uint32_t> holders_{1};
+  Atomic<Phase> phase_{Phase::made};
+  SpinLock lock_;
+  IntrusiveList<Waiter, Link> joiners_;
+  StrandRecord* record_ = nullptr;
+  ThreadStrand* strand_ = nullptr;
+  VirtualClock* clock_ = nullptr;
+  std::uintptr_t handle_ = 0;
+  Atomic<std::uint32_t> reaped_{0};
+  /// Guarded by the registry's lock: whether the program's end waits for it, and whether somebody reaps it.
+  bool awaited_ = false;
+  bool claimed_ = false;
+  /// The body has returned or was unwound: what follows is the thread's end, and not exit() called by it.
+  bool returned_ = false;
+};
+
+/// Makes a thread for `job` and starts it; nobody holds a handle.
+void start_and_release(const ThreadOptions& options, std::unique_ptr<ThreadJob> job, StrandRecord* record,
+                       const std::source_location& at);
+
+/// The calling thread's state, or null if it is not one of Plait's. Not inline, as it reads a thread-local.
+ThreadState* this_thread_state() noexcept;
+
+/// Waits for a thread to end.
+class ThreadJoin : public Leaf<ThreadJoin> {
+ public:
+  explicit ThreadJoin(ThreadState& state) noexcept : Leaf(WaitKind::thread, state.record()), state_(&state) {}
+
+  bool try_now() const noexcept { return state_->ended(); }
+  bool enqueue() noexcept { return state_->enqueue(*this); }
+  bool withdraw() noexcept { return state_->withdraw(*this); }
+  void take() const noexcept { state_->reap(); }
+
+ private:
+  ThreadState* state_;
+};
+
+}  // namespace detail
+}  // namespace plait

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Idea. One queue, first in, first out, and a stack of idle threads: who submits rouses the one that went idle last, or
+// starts another. Idle threads stay parked without a deadline, so an idle pool never wakes.
+//
+// Invariants. 1. A call is queued, or has a runner, or has returned. 2. A worker is in `idle_` or runs; who takes it
+// out gives it a token. 3. If the queue is not empty, `threads_` is not zero. 4. A test's clock counts a worker from
+// when it is roused until it goes idle, and not the queue.
+#include "blocking_pool.hpp"
+
+#include <algorithm>
+#include <mutex>
+
+#include "plait/core/future.hpp"
+#include "plait/os/futex.hpp"
+
+namespace plait::detail {
+namespace {
+
+constinit BlockingPool pool;
+
+unsigned most_threads() noexcept {
+  static const unsigned most = std::min(32u, static_cast<unsigned>(os::processor_count()) + 4);
+  return most;
+}
+
+}  // namespace
+
+BlockingPool& BlockingPool::instance() noexcept { return pool; }
+
+/// A thread of the pool, on its own stack.
+struct BlockingPool::Worker : Link {
+  ThreadStrand* strand = nullptr;
+  ThreadState* state = nullptr;
+  /// The test's clock that counts it while it is busy.
+  VirtualClock* clock = nullptr;
+  Atomic<bool> roused{false};
+};
+
+class BlockingPool::WorkerJob final : public ThreadJob {
+ public:
+  void run() override {
+    struct Leaving {
+      ~Leaving() { pool.worker_ends(); }  // also when pthread_exit unwinds the thread
+    } leaving;
+    Worker self;
+    self.strand = &this_thread_strand();
+    self.state = this_thread_state();
+    self.clock = self.state->clock();
+    pool.work(self);
+  }
+};
+
+void BlockingPool::work(Worker& self) {
+  std::unique_lock guard(lock_);
+  for (;;) {
+    while (BlockingCall* call = queue_.pop_front()) {
+      call->runner_ = self.state;
+      guard.unlock();
+      call->run();
+      guard.lock();
+    }
+    if (retiring_) break;
+    self.roused.store(false, std::memory_order_relaxed);
+    idle_.push_front(self);
+    VirtualClock* clock = std::exchange(self.clock, nullptr);
+    guard.unlock();
+    if (clock) clock->thread_ends();
+    while (!self.roused.load(std::memory_order_acquire)) self.strand->parker.park(kNever);
+    if (self.clock) self.clock->thread_runs();
+    guard.lock();
+  }
+  guard.unlock();
+  if (self.clock) self.clock->thread_ends();
+}
+
+/// With the lock held. The caller gives the token.
+ThreadStrand& BlockingPool::rouse(Worker& worker) noexcept {
+  worker.unlink();
+  worker.clock = test_clock();
+  if (worker.clock) worker.clock->thread_begins();
+  ThreadStrand& strand = *worker.strand;
+  // Release pairs with the acquire in work(): the thread sees its clock.
+  worker.roused.store(true, std::memory_order_release);
+  return strand;
+}
+
+void BlockingPool::submit(BlockingCall& call) {
+  std::unique_lock guard(lock_);
+  queue_.push_back(call);
+  if (Worker* worker = idle_.front()) {
+    ThreadStrand& strand = rouse(*worker);
+    guard.unlock();
+    strand.parker.unpark();
+  } else if (threads_ < most_threads()) {
+    const unsigned number = ++last_number_;
+    ++threads_;
+    guard.unlock();
+    start_worker(number, &call);
+  }
+}
+
+/// Starts the thread that is counted already. If that fails and no other thread is there, `call` is taken out of the
+/// queue and the error thrown.
+void BlockingPool::start_worker(unsigned number, BlockingCall* call) {
+  try {
+    start_and_release({.name = "to_thread-" + std::to_string(number), .daemon = false}, std::make_unique<WorkerJob>(),
+                      nullptr, std::source_location::current());
+  } catch (...) {
+    std::scoped_lock guard(lock_);
+    if (--threads_ != 0 || !call || call->runner_ || !call->linked()) return;
+    call->unlink();
+    throw;
+  }
+}
+
+void BlockingPool::worker_ends() noexcept {
+  std::unique_lock guard(lock_);
+  --threads_;
+  if (queue_.empty() || !idle_.empty()) return;
+  const unsigned number = ++last_number_;
+  ++threads_;
+  guard.unlock();
+  start_worker(number, nullptr);
+}
+
+BlockingCall::Withdrawn BlockingPool::withdraw(BlockingCall& call, bool abandon) noexcept {
+  std::scoped_lock guard(lock_);
+  if (call.linked()) {
+    call.unlink();
+    return BlockingCall::Withdrawn::never_ran;
+  }
+  if (!abandon || call.returned_) return BlockingCall::Withdrawn::no;
+  call.abandoned_ = true;
+  call.runner_->await_at_exit(false);
+  return BlockingCall::Withdrawn::abandoned;
+}
+
+bool BlockingPool::finish(BlockingCall& call) noexcept {
+  std::scoped_lock guard(lock_);
+  call.returned_ = true;
+  if (call.abandoned_) call.runner_->await_at_exit(true);
+  return call.abandoned_;
+}
+
+void BlockingPool::retire() noexcept {
+  for (;;) {
+    std::unique_lock guard(lock_);
+    retiring_ = true;
+    Worker* worker = idle_.front();
+    if (!worker) return;
+    ThreadStrand& strand = rouse(*worker);
+    guard.unlock();
+    strand.parker.unpark();
+  }
+}
+
+void BlockingPool::after_fork_in_child() noexcept {
+  while (queue_.pop_front()) {
+  }
+  while (idle_.pop_front()) {
+  }
+  threads_ = 0;
+  retiring_ = false;
+  lock_.unlock();
+}
+
+void BlockingCall::submit(Waiter& waiter) {
+  waiter_ = &waiter;
+  pool.submit(*this);
+}
+
+BlockingCall::Withdrawn BlockingCall::withdraw(bool abandon) noexcept { return pool.withdraw(*this, abandon); }
+
+void BlockingCall::finish(const std::exception_ptr& error) noexcept {
+  if (!pool.finish(*this)) return waiter_->grant();
+  if (error) report_unretrieved(error, *this_thread_strand().record);
+  delete this;
+}
+
+}  // namespace plait::detail
