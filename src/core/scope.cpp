@@ -10,9 +10,9 @@ void Scope::attach(Scope* parent, Strand& strand) noexcept {
   parent_ = parent;
   strand_ = &strand;
   strand.scope = this;
-  if (!parent) return;
-  parent->children_.push_back(*this);
-  effective_ = parent->effective_;
+  if (parent) parent->children_.push_back(*this);
+  effective_ = parent && parent->effective_;
+  strand.cancelled = effective_;
 }
 
 void Scope::enter(Strand& strand) noexcept {
@@ -21,10 +21,12 @@ void Scope::enter(Strand& strand) noexcept {
   strand.scope = this;
   if (parent_) parent_->children_.push_back(*this);
   update();
+  strand.cancelled = effective_;
 }
 
 void Scope::leave() noexcept {
   strand_->scope = parent_;
+  strand_->cancelled = parent_ && parent_->effective_;
   unlink();
 }
 
@@ -57,9 +59,11 @@ void Scope::update() noexcept {
     const bool effective = s->called_ || (!s->shield_ && s->parent_ && s->parent_->effective_);
     const bool changed = effective != s->effective_;
     s->effective_ = effective;
+    const bool innermost = s->strand_ && s->strand_->scope == s;
+    if (changed && innermost) s->strand_->cancelled = effective;
     if (changed && effective) {
       if (s->on_cancel) s->on_cancel(*s);
-      if (s->strand_ && s->strand_->scope == s) s->strand_->abort_wait();
+      if (innermost) s->strand_->abort_wait();
     }
     s = s->next_in_tree(this, changed);
   }

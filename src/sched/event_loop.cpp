@@ -9,6 +9,7 @@
 // sleeps.
 #include "plait/sched/event_loop.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <string>
 
@@ -117,13 +118,17 @@ bool EventLoop::spin() noexcept {
 
 void EventLoop::sleep() {
   pass(Point::park, this);
-  const TimePoint deadline = timers_.next();
+  TimePoint deadline = timers_.next();
   VirtualClock* clock = test_clock();
   if (!clock && spin()) return;
   if (!announce_sleep()) return;
   if (clock) [[unlikely]] {
     clock->idle(*this, deadline);
   } else {
+    if (deadline != kNever) {
+      deadline = std::max(deadline, add(last_timer_sleep_, kTimerPace));
+      last_timer_sleep_ = deadline;
+    }
     poller_->wait(deadline);
   }
   posts_expected_ |= take_inbox();

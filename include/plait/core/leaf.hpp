@@ -33,7 +33,7 @@ class Leaf : public Waiter {
   bool await_suspend(std::coroutine_handle<Promise> frame, std::source_location at = std::source_location::current()) {
     Strand& s = *frame.promise().strand;
     strand = &s;
-    if (s.scope->effective()) [[unlikely]] {
+    if (s.cancelled) [[unlikely]] {
       settle(Claim::aborted);
       return false;
     }

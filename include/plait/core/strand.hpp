@@ -63,19 +63,23 @@ class Strand : public Work {
   /// One more completion without suspension. False when it is time to let others run.
   bool spend() noexcept { return --budget != 0; }
 
+  // What every suspension and resumption touches comes first, to lie in one or two cache lines.
+
   /// The innermost suspended frame.
   std::coroutine_handle<> resume_point;
   Runner* runner = nullptr;
   Scheduler* scheduler = nullptr;
-  /// The innermost scope.
-  Scope* scope = nullptr;
+  StrandRecord* record = nullptr;
   /// The operation that the strand is suspended in, as long as it may be aborted.
   Operation* waiting = nullptr;
+  std::uint16_t budget = kBudget;
+  /// The innermost scope is effectively cancelled: checkpoints throw. Kept by Scope [W5].
+  bool cancelled = false;
+  const Kind kind;
+  /// The innermost scope.
+  Scope* scope = nullptr;
   /// Called by the runner when the root frame has ended. May free the strand.
   void (*finish)(Strand&) = nullptr;
-  StrandRecord* record = nullptr;
-  std::uint16_t budget = kBudget;
-  const Kind kind;
 };
 
 }  // namespace plait::detail

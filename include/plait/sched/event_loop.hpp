@@ -43,6 +43,9 @@ class EventLoop final : public Scheduler {
  private:
   static constexpr int kBatch = 64;
   static constexpr std::uint32_t kSpins = 400;
+  /// The loop sleeps for timers at most once in this time, so that a crowd of them is served in batches. A timer that
+  /// is alone is not delayed.
+  static constexpr Duration kTimerPace = std::chrono::microseconds(500);
 
   void run_ready();
   void sleep();
@@ -50,6 +53,7 @@ class EventLoop final : public Scheduler {
 
   TimerWheel timers_;
   std::unique_ptr<Poller> poller_;
+  TimePoint last_timer_sleep_{};
   std::uint32_t turns_ = 0;
   bool posts_expected_ = false;
   EventLoop* next_free_ = nullptr;

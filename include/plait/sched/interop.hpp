@@ -70,7 +70,7 @@ template <class T, class Start>
 Task<T> from_callback(Start start) {
   // Checkpoint: in a cancelled scope nothing is started.
   detail::Strand& self = co_await detail::CurrentStrand{};
-  if (self.scope->effective()) throw Cancelled{};
+  if (self.cancelled) throw Cancelled{};
   Promise<T> promise;
   Future<T> answer = promise.future();
   std::function<void()> stop;

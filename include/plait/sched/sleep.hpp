@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "plait/base/spin_lock.hpp"
 #include "plait/core/leaf.hpp"
 #include "plait/core/timer.hpp"
 
@@ -51,6 +52,39 @@ class Sleep : public Leaf<Sleep>, private Timer {
   bool only_yield_;
 };
 
+/// Lets others run. Its own class, because nothing else is suspended as often.
+class Yield {
+ public:
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> frame, std::source_location at = std::source_location::current()) {
+    Strand& s = *frame.promise().strand;
+    if (s.cancelled) [[unlikely]] {
+      aborted_ = true;
+      return false;
+    }
+    s.resume_point = frame;
+    s.record->suspend(WaitKind::yield, address_of(at));
+    s.scheduler->schedule_here(s);
+    return true;
+  }
+  void await_resume() const {
+    if (aborted_) [[unlikely]]
+      throw Cancelled{};
+  }
+
+  /// In a thread: the processor goes to another thread.
+  bool wait_in_thread(TimePoint) {
+    pass(Point::primitive, nullptr);
+    yield_processor();
+    return true;
+  }
+  void take() const noexcept {}
+
+ private:
+  bool aborted_ = false;
+};
+
 }  // namespace detail
 
 /// Waits for a span of time (asyncio.sleep): `co_await sleep(1s)` in a task, `sync_wait(sleep(1s))` or `sleep_for` in a
@@ -68,6 +102,6 @@ template <class Rep, class Period>
 }
 
 /// Lets other ready tasks run first (asyncio.sleep(0)). A checkpoint like every operation.
-[[nodiscard]] inline detail::Sleep yield_now() noexcept { return detail::Sleep(TimePoint{}, true); }
+[[nodiscard]] inline detail::Yield yield_now() noexcept { return {}; }
 
 }  // namespace plait
