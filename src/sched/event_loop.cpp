@@ -75,13 +75,18 @@ void EventLoop::drive(const bool& done) {
   while (!done) {
     run_ready();
     posts_expected_ |= take_inbox();
-    if (timers_.armed() != 0) timers_.expire(now());
+    if (timers_.armed() != 0) expire_timers();
     if (!ready_.empty()) {
       if (poller_->in_flight() != 0 && ++turns_ % 4 == 0) poller_->wait(TimePoint{});
     } else if (!done) {
       sleep();
     }
   }
+}
+
+void EventLoop::expire_timers() noexcept {
+  const TimePoint time = now();
+  if (timers_.expire(time)) last_timers_ = time;
 }
 
 void EventLoop::run_ready() {
@@ -118,18 +123,14 @@ bool EventLoop::spin() noexcept {
 
 void EventLoop::sleep() {
   pass(Point::park, this);
-  TimePoint deadline = timers_.next();
+  const TimePoint deadline = timers_.next();
   VirtualClock* clock = test_clock();
   if (!clock && spin()) return;
   if (!announce_sleep()) return;
   if (clock) [[unlikely]] {
     clock->idle(*this, deadline);
   } else {
-    if (deadline != kNever) {
-      deadline = std::max(deadline, add(last_timer_sleep_, kTimerPace));
-      last_timer_sleep_ = deadline;
-    }
-    poller_->wait(deadline);
+    poller_->wait(std::max(deadline, add(last_timers_, kTimerPace)));
   }
   posts_expected_ |= take_inbox();
 }

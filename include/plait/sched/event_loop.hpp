@@ -47,13 +47,15 @@ class EventLoop final : public Scheduler {
   /// is alone is not delayed.
   static constexpr Duration kTimerPace = std::chrono::microseconds(500);
 
+  void expire_timers() noexcept;
   void run_ready();
   void sleep();
   bool spin() noexcept;
 
   TimerWheel timers_;
   std::unique_ptr<Poller> poller_;
-  TimePoint last_timer_sleep_{};
+  /// When timers fired last.
+  TimePoint last_timers_{};
   std::uint32_t turns_ = 0;
   bool posts_expected_ = false;
   EventLoop* next_free_ = nullptr;
