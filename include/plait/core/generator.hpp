@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "plait/core/generator_promise.hpp"
+#include "plait/core/stop_iteration.hpp"
 
 namespace plait {
 
@@ -231,7 +232,7 @@ void Generator<Yield, Send, Return>::close() {
   if (frame_->state() == detail::GeneratorFrame::State::created) {
     release();
   } else if (frame_->state() == detail::GeneratorFrame::State::suspended) {
-    detail::close_chain(*frame_);
+    frame_->close();
   }
 }
 
@@ -248,7 +249,7 @@ bool Generator<Yield, Send, Return>::throw_into_leaf(std::exception_ptr error) {
   if (frame_ != nullptr) {
     frame_->must_be_idle("throw_in()");
     if (frame_->state() == detail::GeneratorFrame::State::suspended) {
-      return frame_->throw_in(error, detail::is_generator_exit(error));
+      return frame_->throw_in(error);
     }
     if (frame_->state() == detail::GeneratorFrame::State::created) {
       release();

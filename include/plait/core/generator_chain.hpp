@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <cxxabi.h>
-
 #include <coroutine>
 #include <exception>
-#include <stdexcept>
-#include <string>
-#include <typeinfo>
 #include <utility>
-
-#include "plait/base/contract.hpp"
-#include "plait/core/stop_iteration.hpp"
 
 /// How generators that delegate to one another are resumed, thrown into and destroyed, whatever they yield.
 ///
@@ -31,6 +23,8 @@
 /// 4. `*frame->owner` is the pointer by which a Generator object holds the frame; who destroys the frame clears it.
 /// 5. A chain is destroyed from the leaf up, in a loop, so that the Generator objects inside the frames find nothing
 ///    left to destroy.
+///
+/// What a body does not do at every yield is out of line: inlined, it costs each step the saving of registers.
 ///
 /// Sources: the loop instead of symmetric transfer because g++-12 makes tail calls neither at -O0 nor under ASan and
 /// TSan; PEP 380 for what `send`, `throw_in` and `close` mean on a chain; std::generator (P2502) for the direct
@@ -74,7 +68,7 @@ class GeneratorFrame {
     }
   }
   /// Called in the handler that catches what leaves the body.
-  void body_threw() noexcept;
+  [[gnu::cold]] void body_threw() noexcept;
   /// Puts the chain of `inner` below this frame, which runs.
   void delegate_to(GeneratorFrame& inner) noexcept {
     inner.state_ = State::delegated;
@@ -105,18 +99,12 @@ class GeneratorFrame {
     }
   }
 
-  /// Throws `error` at the place where the leaf waits and runs up to the next value, as `step` does. With `exits`
-  /// (`error` is a GeneratorExit) the frames are closed one after the other, as PEP 380 wants it: each ends by that
-  /// exception or by returning, and its parent is thrown the same exception; one that yields instead is left behind,
-  /// and its parent is thrown a std::runtime_error.
+  /// Throws `error` at the place where the leaf waits and runs up to the next value, as `step` does. If `error` is
+  /// a GeneratorExit, the frames are closed one after the other, as PEP 380 wants it: each ends by that exception or by
+  /// returning, and its parent is thrown the same exception; one that yields instead is left behind, and its parent is
+  /// thrown a std::runtime_error.
   /// Requires: suspended.
-  bool throw_in(const std::exception_ptr& error, bool exits) {
-    leaf_->pending_ = error;
-    if (exits) {
-      close_inner(error);
-    }
-    return step();
-  }
+  bool throw_in(const std::exception_ptr& error);
 
   /// Throws if the generator is running, or delegated to by another; says so under the name `operation`.
   void must_be_idle(const char* operation) const {
@@ -125,12 +113,12 @@ class GeneratorFrame {
     }
   }
 
+  /// Throws GeneratorExit into a suspended root, and swallows it when it comes out; what Generator::close promises.
+  void close();
+
   /// Destroys a frame and those it delegates to. The chain above, if any, is thrown a std::logic_error when it is
   /// next resumed.
   static void destroy(GeneratorFrame& frame) noexcept;
-
-  static constexpr const char* ignored_exit =
-      "plait::Generator: the generator yielded while it was being closed; after GeneratorExit it must end";
 
  protected:
   ~GeneratorFrame() = default;
@@ -141,13 +129,10 @@ class GeneratorFrame {
     leaf_ = &leaf;
     next_ = leaf.self_;
   }
-  /// Out of line, so that the body of a generator saves no registers for it.
-  [[noreturn, gnu::noinline, gnu::cold]] void rethrow_pending() {
-    std::rethrow_exception(std::exchange(pending_, nullptr));
-  }
+  [[noreturn, gnu::cold]] void rethrow_pending();
   void close_inner(const std::exception_ptr& exit);
   GeneratorFrame* cut_off() noexcept;
-  [[noreturn]] void refuse(const char* operation) const;
+  [[noreturn, gnu::cold]] void refuse(const char* operation) const;
 
   std::coroutine_handle<> next_;
   GeneratorFrame* leaf_ = this;
@@ -160,83 +145,5 @@ class GeneratorFrame {
   bool exited_ = false;
   bool refuses_sent_values_ = false;
 };
-
-inline void GeneratorFrame::body_threw() noexcept {
-  const std::type_info* type = abi::__cxa_current_exception_type();
-  exited_ = type != nullptr && *type == typeid(GeneratorExit);
-  if (type == nullptr || *type != typeid(StopIteration)) {
-    pending_ = std::current_exception();
-    return;
-  }
-  try {
-    std::throw_with_nested(std::runtime_error(
-        "plait::Generator: a StopIteration left the body of the generator; catch it there and end with co_return"));
-  } catch (...) {
-    pending_ = std::current_exception();
-  }
-}
-
-/// Runs the chain until only the root is left to be closed, or until one of its frames did not end as it should.
-inline void GeneratorFrame::close_inner(const std::exception_ptr& exit) {
-  state_ = State::running;
-  for (GeneratorFrame* closing = leaf_; closing != nullptr && closing != this;) {
-    const std::coroutine_handle<> running = next_;
-    running.resume();
-    if (next_ == running) {
-      GeneratorFrame& parent = *std::exchange(closing->parent_, nullptr);
-      closing->state_ = State::suspended;
-      closing->lead_by(*leaf_);
-      lead_by(parent);
-      parent.pending_ = std::make_exception_ptr(std::runtime_error(ignored_exit));
-      closing = nullptr;
-    } else if (closing->state_ == State::finished) {
-      const bool closed = closing->exited_ || !closing->pending_;
-      if (closed) {
-        leaf_->pending_ = exit;
-      }
-      closing = closed ? leaf_ : nullptr;
-    }
-  }
-  state_ = State::suspended;
-}
-
-inline void GeneratorFrame::destroy(GeneratorFrame& frame) noexcept {
-  GeneratorFrame* lowest = &frame;
-  if (frame.state_ == State::delegated) {
-    lowest = frame.cut_off();
-  } else if (frame.state_ == State::running) {
-    fail("plait::Generator: a generator was destroyed by its own body, while it was running");
-  } else if (frame.state_ == State::suspended) {
-    lowest = frame.leaf_;
-  }
-  frame.state_ = State::running;
-  for (GeneratorFrame *next = lowest, *parent = nullptr; next != nullptr; next = parent) {
-    parent = next == &frame ? nullptr : next->parent_;
-    *next->owner_ = nullptr;
-    next->self_.destroy();
-  }
-}
-
-/// Ends the delegation to this frame by a chain that does not run; returns the leaf of what is below.
-inline GeneratorFrame* GeneratorFrame::cut_off() noexcept {
-  GeneratorFrame* root = parent_;
-  while (root->parent_ != nullptr) {
-    root = root->parent_;
-  }
-  if (root->state_ == State::running) {
-    fail("plait::Generator: a generator was destroyed while another that is running delegates to it");
-  }
-  GeneratorFrame* leaf = root->leaf_;
-  parent_->pending_ = std::make_exception_ptr(
-      std::logic_error("plait::Generator: the generator that elements_of delegates to was destroyed"));
-  root->lead_by(*parent_);
-  return leaf;
-}
-
-inline void GeneratorFrame::refuse(const char* operation) const {
-  misuse(std::string("plait::Generator: ") + operation +
-         (state_ == State::delegated ? " was asked of a generator that another one delegates to; step that one"
-                                     : " was asked of a generator that is running; a body must not step itself"));
-}
 
 }  // namespace plait::detail

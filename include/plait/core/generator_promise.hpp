@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "plait/base/contract.hpp"
 #include "plait/core/frame_allocator.hpp"
 #include "plait/core/generator_chain.hpp"
 
@@ -53,30 +54,6 @@ template <class T>
 inline constexpr bool is_generator = false;
 template <class Yield, class Send, class Return>
 inline constexpr bool is_generator<Generator<Yield, Send, Return>> = true;
-
-inline bool is_generator_exit(const std::exception_ptr& error) noexcept {
-  try {
-    std::rethrow_exception(error);
-  } catch (const GeneratorExit&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
-}
-
-/// Closes the generators of a suspended chain; what Generator::close promises.
-inline void close_chain(GeneratorFrame& root) {
-  const std::exception_ptr exit = std::make_exception_ptr(GeneratorExit{});
-  bool yielded = false;
-  try {
-    yielded = root.throw_in(exit, true);
-  } catch (const GeneratorExit&) {
-    return;
-  }
-  if (yielded) {
-    throw std::runtime_error(GeneratorFrame::ignored_exit);
-  }
-}
 
 /// The part of a promise that generators which may delegate to one another share: what is yielded and sent.
 template <class Yield, class Send>
