@@ -107,6 +107,7 @@ class [[nodiscard]] AsyncGenerator {
     frame_.destroy();
   }
 
+  /// What `Next` and `Close` have in common: awaiting one resumes the generator on the awaiter's strand.
   class Resume {
    public:
     explicit Resume(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
@@ -127,6 +128,7 @@ class [[nodiscard]] AsyncGenerator {
     }
     std::coroutine_handle<promise_type> frame_;
   };
+  /// What `next()` returns; await it at once.
   class Next : public Resume {
    public:
     using Resume::Resume;
@@ -144,6 +146,7 @@ class [[nodiscard]] AsyncGenerator {
       }
     }
   };
+  /// What `aclose()` returns; await it at once.
   class Close : public Resume {
    public:
     using Resume::Resume;

@@ -18,6 +18,7 @@ class Future;
 
 /// An error that nobody retrieved, as `set_unretrieved_handler`'s handler sees it.
 struct UnretrievedError {
+  /// Never null.
   std::exception_ptr error;
   /// The strand's name, or empty.
   std::string name;
@@ -25,6 +26,7 @@ struct UnretrievedError {
   std::source_location spawned_at;
 };
 
+/// What `set_unretrieved_handler` takes. Called from destructors, so it must not throw.
 using UnretrievedHandler = void (*)(const UnretrievedError&);
 
 /// Replaces what is done with an exception that ended a strand and that nobody looked at before its handle died

@@ -55,11 +55,14 @@ class Promise {
   /// away.
   void on_cancel(std::function<void()> f) { state_->on_cancel = std::move(f); }
 
+  /// Completes the future with a value made of the arguments, and wakes who awaits it. A second result is a
+  /// std::logic_error.
   template <class... U>
   void set_value(U&&... value) {
     take_open("set_value").result.set_value(std::forward<U>(value)...);
     finish();
   }
+  /// Completes the future with an exception, which whoever awaits it gets.
   void set_error(std::exception_ptr error) {
     take_open("set_error").result.set_error(std::move(error));
     finish();

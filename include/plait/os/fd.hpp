@@ -26,7 +26,9 @@ class Fd {
 
   int get() const noexcept { return fd_; }
   bool valid() const noexcept { return fd_ >= 0; }
+  /// Gives the descriptor up without closing it; the caller closes it.
   int release() noexcept { return std::exchange(fd_, -1); }
+  /// Closes the descriptor, if there is one, and takes `fd` over.
   void reset(int fd = -1) noexcept {
     if (fd_ >= 0) close_fd(fd_);
     fd_ = fd;

@@ -71,7 +71,7 @@ decltype(auto) sync_wait(A&& awaitable) {
   detail::Scheduler::refuse_to_block("sync_wait()", "co_await the operation instead.");
   if constexpr (detail::IsTask<std::remove_cvref_t<A>>::value) {
     static_assert(!std::is_lvalue_reference_v<A>, "A Task is awaited once: sync_wait(std::move(task)).");
-    return detail::run_root(std::move(awaitable), {}, "sync_wait()");
+    return detail::run_root(std::forward<A>(awaitable), {}, "sync_wait()");
   } else {
     using Awaiter = decltype(detail::awaiter_of(std::forward<A>(awaitable)));
     if constexpr (detail::LeafOperation<std::remove_cvref_t<Awaiter>>) {

@@ -39,8 +39,8 @@ struct Options {
 /// What a test run gives: the value, and the virtual time that it took.
 template <class T>
 struct RunResult {
-  T value;
-  Duration elapsed;
+  T value;           ///< What the coroutine returned.
+  Duration elapsed;  ///< Virtual, not real.
 };
 template <>
 struct RunResult<void> {
