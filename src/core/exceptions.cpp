@@ -4,6 +4,7 @@
 #include <cxxabi.h>
 
 #include <cstdlib>
+#include <mutex>
 #include <string_view>
 
 #include "plait/base/contract.hpp"
@@ -51,11 +52,31 @@ std::string describe(const std::exception_ptr& error) {
   }
 }
 
+/// The text is made when somebody asks: groups nest, and each level's tree repeats all below.
+struct ExceptionGroup::State {
+  std::string message;
+  std::vector<std::exception_ptr> errors;
+  mutable std::once_flag told;
+  mutable std::string text;
+};
+
 ExceptionGroup::ExceptionGroup(std::string message, std::vector<std::exception_ptr> errors) {
   if (errors.empty()) detail::misuse("ExceptionGroup: it needs at least one error");
-  std::string text = message + " (" + std::to_string(errors.size()) + (errors.size() == 1 ? " error)" : " errors)");
-  append_tree(text, errors, "");
-  state_ = std::make_shared<const State>(State{std::move(message), std::move(text), std::move(errors)});
+  auto state = std::make_shared<State>();
+  state->message = std::move(message);
+  state->errors = std::move(errors);
+  state_ = std::move(state);
+}
+
+const std::string& ExceptionGroup::message() const noexcept { return state_->message; }
+const std::vector<std::exception_ptr>& ExceptionGroup::errors() const noexcept { return state_->errors; }
+
+const char* ExceptionGroup::what() const noexcept {
+  std::call_once(state_->told, [&s = *state_] {
+    s.text = s.message + " (" + std::to_string(s.errors.size()) + (s.errors.size() == 1 ? " error)" : " errors)");
+    append_tree(s.text, s.errors, "");
+  });
+  return state_->text.c_str();
 }
 
 }  // namespace plait

@@ -43,23 +43,32 @@ class ExceptionGroup : public std::exception {
   ExceptionGroup(std::string message, std::vector<std::exception_ptr> errors);
 
   /// The message and a tree of all errors, one a line.
-  const char* what() const noexcept override { return state_->text.c_str(); }
-  const std::string& message() const noexcept { return state_->message; }
-  std::size_t size() const noexcept { return state_->errors.size(); }
-  const std::exception_ptr& operator[](std::size_t i) const { return state_->errors.at(i); }
-  auto begin() const noexcept { return state_->errors.cbegin(); }
-  auto end() const noexcept { return state_->errors.cend(); }
+  const char* what() const noexcept override;
+  const std::string& message() const noexcept;
+  std::size_t size() const noexcept { return errors().size(); }
+  /// Throws std::out_of_range.
+  const std::exception_ptr& operator[](std::size_t i) const { return errors().at(i); }
+  auto begin() const noexcept { return errors().cbegin(); }
+  auto end() const noexcept { return errors().cend(); }
 
   /// Splits into the errors of type `E` (searched through nested groups, whose shape is kept) and the rest. Either
-  /// part is null if it is empty (PEP 654's split).
+  /// part is null if it is empty (PEP 654's split). A nested group goes by what it holds, whatever `E` is.
   template <class E>
   std::pair<std::shared_ptr<ExceptionGroup>, std::shared_ptr<ExceptionGroup>> split() const;
 
  private:
-  struct State {
-    std::string message, text;
-    std::vector<std::exception_ptr> errors;
-  };
+  struct State;
+  const std::vector<std::exception_ptr>& errors() const noexcept;
+  template <class E>
+  static bool holds(const std::exception_ptr& error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const E&) {
+      return true;
+    } catch (...) {
+      return false;
+    }
+  }
   std::shared_ptr<const State> state_;
 };
 
@@ -69,14 +78,13 @@ std::pair<std::shared_ptr<ExceptionGroup>, std::shared_ptr<ExceptionGroup>> Exce
   for (const std::exception_ptr& error : *this) {
     try {
       std::rethrow_exception(error);
-    } catch (const E&) {
-      matching.push_back(error);
     } catch (const ExceptionGroup& group) {
+      // A group is a std::exception itself, so it comes first: what it holds decides.
       auto [yes, no] = group.template split<E>();
       if (yes) matching.push_back(std::make_exception_ptr(*yes));
       if (no) others.push_back(std::make_exception_ptr(*no));
     } catch (...) {
-      others.push_back(error);
+      (holds<E>(error) ? matching : others).push_back(error);
     }
   }
   const auto group = [this](std::vector<std::exception_ptr>& errors) {
