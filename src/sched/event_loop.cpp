@@ -55,6 +55,7 @@ void EventLoop::give_back(EventLoop& loop) noexcept {
 
 void EventLoop::enter(Nursery& spawned) {
   poller_->enter();
+  timers_.restart(now());
   set_current(this);
   spawned_ = &spawned;
 }

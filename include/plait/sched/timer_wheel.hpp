@@ -34,6 +34,10 @@ class TimerWheel {
     --armed_;
   }
   std::size_t armed() const noexcept { return armed_; }
+  /// Sets an empty wheel's time, also back: a virtual clock may have run far ahead of the one that is read next.
+  void restart(TimePoint now) noexcept {
+    if (armed_ == 0) time_ = key(now);
+  }
 
   /// Fires all timers due at `now`, in the order of their deadlines. True if there were any.
   bool expire(TimePoint now) noexcept;
