@@ -25,8 +25,17 @@ using plait::detail::Scheduler;
 /// How long time waits for the kernel, in real time.
 constexpr auto kGrace = std::chrono::milliseconds(5);
 
-/// Whether the clock counts this thread. Foreign threads may wait on the clock too, but don't hold it.
-thread_local bool counted = false;
+/// The calling thread's place in the count: the epoch of the installation that counts it. A thread that nobody
+/// announced joins at its first wait and leaves when it ends.
+struct Membership {
+  std::uint64_t epoch = 0;
+  bool gone = false;
+  ~Membership() {
+    if (epoch != 0) Clock::instance().thread_ends();
+    gone = true;
+  }
+};
+thread_local Membership member;
 
 EventLoop& as_loop(Scheduler& loop) { return static_cast<EventLoop&>(loop); }
 
@@ -43,14 +52,14 @@ void Clock::install() {
   installed_ = true;
   now_.store(std::chrono::steady_clock::now().time_since_epoch().count(), std::memory_order_release);
   busy_ = 1;
-  counted = true;
+  member.epoch = ++epoch_;
   plait::detail::virtual_clock.store(this, std::memory_order_release);
 }
 
 void Clock::uninstall() noexcept {
   std::scoped_lock guard(mutex_);
   installed_ = false;
-  counted = false;
+  ++epoch_;  // who was counted is so no more
   plait::detail::virtual_clock.store(nullptr, std::memory_order_release);
   // Who still waits goes on by the real clock.
   for (auto& [key, party] : waiting_) {
@@ -62,10 +71,16 @@ void Clock::uninstall() noexcept {
   woken_early_.clear();
 }
 
-void Clock::begin_wait(Key key, const Party& party) {
+void Clock::begin_wait(Key key, TimePoint deadline, Parker* parker, Scheduler* loop) {
+  if (member.epoch != epoch_ && !member.gone) {
+    member.epoch = epoch_;
+    ++busy_;
+  }
+  const Party party{deadline, order_++, member.epoch == epoch_, parker, loop};
   waiting_.emplace(key, party);
-  if (party.deadline != kNever) by_deadline_.emplace(std::pair(party.deadline, party.order), key);
-  if (party.counted && --busy_ == 0) advance();
+  if (deadline != kNever) by_deadline_.emplace(std::pair(deadline, party.order), key);
+  if (party.counted) --busy_;
+  advance();
 }
 
 /// Takes a party out of the register and counts it. False if it is not there.
@@ -78,23 +93,26 @@ bool Clock::end_wait(Key key) noexcept {
   return true;
 }
 
+/// If nothing runs: time moves to the earliest deadline, and who is due first runs. A party that is not counted can't
+/// hold time, so it goes on past it.
 void Clock::advance() noexcept {
-  const auto first = by_deadline_.begin();
-  if (first == by_deadline_.end()) return;  // only the kernel or a foreign thread can wake anybody now
-  const auto [due, key] = *first;
-  const auto ns = due.first.time_since_epoch().count();
-  if (ns > now_.load(std::memory_order_relaxed)) now_.store(ns, std::memory_order_release);
-  const Party party = waiting_.at(key);
-  end_wait(key);
-  if (party.parker) party.parker->give_token();
-  if (party.loop) as_loop(*party.loop).poller().wake();
+  while (busy_ == 0 && !by_deadline_.empty()) {
+    const auto [due, key] = *by_deadline_.begin();
+    const auto ns = due.first.time_since_epoch().count();
+    if (ns > now_.load(std::memory_order_relaxed)) now_.store(ns, std::memory_order_release);
+    const Party party = waiting_.at(key);
+    end_wait(key);
+    if (party.parker) party.parker->give_token();
+    if (party.loop) as_loop(*party.loop).poller().wake();
+  }
 }
 
 void Clock::park(Parker& parker, TimePoint deadline) {
   {
     std::scoped_lock guard(mutex_);
-    if (parker.take_token() || deadline <= now()) return;
-    if (installed_) begin_wait(&parker, {deadline, order_++, counted, &parker, nullptr});
+    // Not installed any more: to return without reason is allowed, and the next park is a real one.
+    if (!installed_ || parker.take_token() || deadline <= now()) return;
+    begin_wait(&parker, deadline, &parker, nullptr);
   }
   while (!parker.take_token()) parker.wait(kNever);
 }
@@ -113,7 +131,7 @@ void Clock::idle(Scheduler& scheduler, TimePoint deadline) {
   {
     std::scoped_lock guard(mutex_);
     if (woken_early_.erase(&scheduler) != 0 || !installed_ || deadline <= now()) return;
-    begin_wait(&scheduler, {deadline, order_++, counted, nullptr, &scheduler});
+    begin_wait(&scheduler, deadline, nullptr, &scheduler);
     if (!waiting_.contains(&scheduler)) return;  // time came to this loop at once
   }
   loop.wait_for_kernel(kNever);
@@ -131,11 +149,16 @@ void Clock::thread_begins() noexcept {
   ++busy_;
 }
 
-void Clock::thread_runs() noexcept { counted = true; }
+void Clock::thread_runs() noexcept {
+  std::scoped_lock guard(mutex_);
+  member.epoch = epoch_;
+}
 
 void Clock::thread_ends() noexcept {
   std::scoped_lock guard(mutex_);
-  if (std::exchange(counted, false) && --busy_ == 0) advance();
+  if (std::exchange(member.epoch, 0) != epoch_ || !installed_) return;
+  --busy_;
+  advance();
 }
 
 }  // namespace plait::testing::detail

@@ -44,7 +44,8 @@ class Clock final : public plait::detail::VirtualClock {
   };
   using Key = const void*;
 
-  void begin_wait(Key key, const Party& party);
+  /// One of `parker` and `loop` is set. The calling thread is counted from its first wait on.
+  void begin_wait(Key key, TimePoint deadline, plait::detail::Parker* parker, plait::detail::Scheduler* loop);
   bool end_wait(Key key) noexcept;
   void advance() noexcept;
 
@@ -53,6 +54,8 @@ class Clock final : public plait::detail::VirtualClock {
   long busy_ = 0;
   std::uint64_t order_ = 0;
   bool installed_ = false;
+  /// Changes with every installation and its end.
+  std::uint64_t epoch_ = 0;
   std::unordered_map<Key, Party> waiting_;
   std::map<std::pair<TimePoint, std::uint64_t>, Key> by_deadline_;
   /// Loops that were woken between announcing their sleep and beginning to wait.

@@ -12,10 +12,11 @@
 namespace plait::testing {
 
 /// While one lives, all of Plait's deadlines are on a virtual clock that stands still as long as anything can run and
-/// jumps to the earliest deadline when everything waits (trio's MockClock with autojump). It counts tasks on loops, and
-/// threads that wait in Plait's operations; a thread that computes or blocks elsewhere holds time still. Strands due at
-/// one instant are woken one after the other. While the kernel owes a loop something, time waits 5 real milliseconds
-/// for it before each jump. Make it before the threads that it shall count; one at a time (std::logic_error).
+/// jumps to the earliest deadline when everything waits (trio's MockClock with autojump). It counts tasks on loops, the
+/// thread that made it, threads that Plait starts, and other threads from their first wait in one of Plait's operations
+/// until they end; a counted thread that computes or blocks elsewhere holds time still. Strands due at one instant are
+/// woken one after the other. While the kernel owes a loop something, time waits 5 real milliseconds for it before each
+/// jump. Make it before the threads that it shall count; one at a time (std::logic_error).
 class VirtualTime {
  public:
   VirtualTime();
