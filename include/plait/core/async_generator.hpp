@@ -14,6 +14,7 @@
 #include "plait/core/stop_iteration.hpp"
 #include "plait/core/strand.hpp"
 #include "plait/core/task.hpp"
+#include "plait/core/temporary.hpp"
 
 namespace plait {
 
@@ -194,11 +195,10 @@ AsyncGenerator<T> AsyncGeneratorPromise<T>::get_return_object() noexcept {
 
 }  // namespace detail
 
-/// Runs `body(generator)` and closes the generator after it, whatever ended it (contextlib.aclosing): its clean-up is
-/// awaited. An error of the body wins over one of the clean-up. Gives what the body gives. On cancel: the clean-up runs
-/// all the same, up to its own next checkpoint.
+namespace detail {
+
 template <class T, class F>
-auto closing(AsyncGenerator<T> generator, F body) -> std::invoke_result_t<F&, AsyncGenerator<T>&> {
+auto close_after(AsyncGenerator<T> generator, F body) -> std::invoke_result_t<F&, AsyncGenerator<T>&> {
   using Value = typename std::invoke_result_t<F&, AsyncGenerator<T>&>::value_type;
   std::exception_ptr error;
   if constexpr (std::is_void_v<Value>) {
@@ -228,6 +228,17 @@ auto closing(AsyncGenerator<T> generator, F body) -> std::invoke_result_t<F&, As
     if (error) std::rethrow_exception(error);
     co_return std::move(*value);
   }
+}
+
+}  // namespace detail
+
+/// Runs `body(generator)` and closes the generator after it, whatever ended it (contextlib.aclosing): its clean-up is
+/// awaited. An error of the body wins over one of the clean-up. Gives what the body gives. On cancel: the clean-up runs
+/// all the same, up to its own next checkpoint.
+template <class T, class F>
+auto closing(AsyncGenerator<T> generator, F&& body) {
+  detail::refuse_twice_destroyed<F>();
+  return detail::close_after<T, std::decay_t<F>>(std::move(generator), std::forward<F>(body));
 }
 
 }  // namespace plait

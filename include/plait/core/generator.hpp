@@ -196,7 +196,7 @@ class [[nodiscard]] ElementsOf {
 template <class Source>
   requires std::ranges::input_range<Source>
 ElementsOf<Source> elements_of(Source&& source) noexcept {
-  static_assert(std::is_lvalue_reference_v<Source> || !detail::destroyed_twice<Source>,
+  static_assert(std::is_lvalue_reference_v<Source> || !detail::destroyed_twice<std::remove_cvref_t<Source>>,
                 "plait::elements_of: g++-12 destroys an aggregate made in a co_yield expression twice; name it first");
   return ElementsOf<Source>{source};
 }

@@ -15,6 +15,7 @@
 #include "plait/base/contract.hpp"
 #include "plait/core/frame_allocator.hpp"
 #include "plait/core/generator_chain.hpp"
+#include "plait/core/temporary.hpp"
 
 /// What the body of a Generator meets: its promise, and what `co_yield` awaits. The public side is core/generator.hpp,
 /// the mechanics of delegation are in core/generator_chain.hpp.
@@ -31,15 +32,6 @@ template <class Yield, class Send, class Return>
 class GeneratorPromise;
 template <class Yield, class Send, class Return>
 Return& returned_by(GeneratorPromise<Yield, Send, Return>* promise);
-
-/// Whether the compiler destroys a T twice that is made in a `co_yield` expression; docs/design/compilers.md.
-template <class T>
-inline constexpr bool destroyed_twice =
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ <= 12
-    std::is_aggregate_v<std::remove_cvref_t<T>> && !std::is_trivially_destructible_v<std::remove_cvref_t<T>>;
-#else
-    false;
-#endif
 
 struct NothingSent {};
 /// `Send`, or a type that can stand in a parameter list where `Send` is void.
@@ -97,7 +89,7 @@ class GeneratorPromiseBase : public GeneratorFrame, public FrameAllocated {
   Yielded yield_value(Value&& value) noexcept
     requires(!in_slot && (!yields_lvalues || std::is_const_v<Value>))
   {
-    static_assert(!destroyed_twice<Value>,
+    static_assert(!destroyed_twice<std::remove_cvref_t<Value>>,
                   "plait::Generator: g++-12 destroys an aggregate made in a co_yield expression twice; name it first "
                   "and yield the name, or yield references (Generator<T&>)");
     return yielded(value);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 #include <type_traits>
 
 namespace plait::detail {
 
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ <= 12
 
 /// Whether T is the type of a lambda, which only its printed name tells: the last part is `<lambda(…)>`.
 template <class T>
@@ -41,7 +42,7 @@ inline constexpr bool destroyed_twice = false;
 template <class... T>
 constexpr void refuse_twice_destroyed() noexcept {
   static_assert((!destroyed_twice<T> && ...),
-                "name it first: g++ destroys a capturing lambda (or an aggregate) that is written inside a co_await "
+                "name it first: g++-12 destroys a capturing lambda (or an aggregate) that is written inside a co_await "
                 "expression twice. Write `auto f = [...] {...};` and pass f, or std::ref(f) if it can't be copied.");
 }
 

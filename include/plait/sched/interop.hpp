@@ -9,6 +9,7 @@
 
 #include "plait/core/promise.hpp"
 #include "plait/core/task.hpp"
+#include "plait/core/temporary.hpp"
 #include "plait/sched/gather.hpp"
 #include "plait/sched/spawn.hpp"
 
@@ -41,6 +42,24 @@ class CallbackWait : public FutureWait<CallbackWait<T>, T> {
   std::function<void()>* stop_;
 };
 
+template <class T, class Start>
+Task<T> await_callback(Start start) {
+  // Checkpoint: in a cancelled scope nothing is started.
+  Strand& self = co_await CurrentStrand{};
+  if (self.cancelled) throw Cancelled{};
+  Promise<T> promise;
+  Future<T> answer = promise.future();
+  std::function<void()> stop;
+  if constexpr (std::is_void_v<std::invoke_result_t<Start&, Callback<T>>>) {
+    start(std::move(promise));
+  } else {
+    stop = start(std::move(promise));
+  }
+  CallbackWait<T> wait(*answer.state(), stop);
+  answer.state()->look();
+  co_return co_await wait;
+}
+
 /// A scope that triggers a stop source when it is cancelled.
 class StopScope : public Scope {
  public:
@@ -53,6 +72,14 @@ class StopScope : public Scope {
  private:
   std::stop_source& source_;
 };
+
+template <class F>
+auto run_with_stop_token(F body) -> std::invoke_result_t<F&, std::stop_token> {
+  Strand& self = co_await CurrentStrand{};
+  std::stop_source source;
+  StopScope scope(source, self);
+  co_return co_await body(source.get_token());
+}
 
 }  // namespace detail
 
@@ -67,31 +94,17 @@ class StopScope : public Scope {
 ///       }); return [&library, id] { library.stop(id); };
 ///     });
 template <class T, class Start>
-Task<T> from_callback(Start start) {
-  // Checkpoint: in a cancelled scope nothing is started.
-  detail::Strand& self = co_await detail::CurrentStrand{};
-  if (self.cancelled) throw Cancelled{};
-  Promise<T> promise;
-  Future<T> answer = promise.future();
-  std::function<void()> stop;
-  if constexpr (std::is_void_v<std::invoke_result_t<Start&, Callback<T>>>) {
-    start(std::move(promise));
-  } else {
-    stop = start(std::move(promise));
-  }
-  detail::CallbackWait<T> wait(*answer.state(), stop);
-  answer.state()->look();
-  co_return co_await wait;
+Task<T> from_callback(Start&& start) {
+  detail::refuse_twice_destroyed<Start>();
+  return detail::await_callback<T, std::decay_t<Start>>(std::forward<Start>(start));
 }
 
 /// Runs `body(token)` with a std::stop_token that is triggered when the scope around it is cancelled, so that code that
 /// knows only stop tokens follows. Gives what the body gives. The token is triggered on the loop's thread.
 template <class F>
-auto with_stop_token(F body) -> std::invoke_result_t<F&, std::stop_token> {
-  detail::Strand& self = co_await detail::CurrentStrand{};
-  std::stop_source source;
-  detail::StopScope scope(source, self);
-  co_return co_await body(source.get_token());
+auto with_stop_token(F&& body) {
+  detail::refuse_twice_destroyed<F>();
+  return detail::run_with_stop_token<std::decay_t<F>>(std::forward<F>(body));
 }
 
 /// Awaits `task` and cancels it when `token` is triggered, from any thread: then Cancelled is thrown. Cancelling from

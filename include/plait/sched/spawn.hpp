@@ -11,6 +11,7 @@
 #include "plait/core/future.hpp"
 #include "plait/core/nursery.hpp"
 #include "plait/core/task.hpp"
+#include "plait/core/temporary.hpp"
 
 namespace plait {
 
@@ -112,16 +113,18 @@ Future<T> spawn(Task<T> task, SpawnOptions options = {}, std::source_location at
 /// Starts the coroutine `f()`; `f`, a lambda with captures for instance, lives as long as its coroutine.
 template <class F>
   requires detail::MakesTask<F>
-auto spawn(F f, SpawnOptions options = {}, std::source_location at = std::source_location::current()) {
-  return spawn(detail::keep_alive(std::move(f)), options, at);
+auto spawn(F&& f, SpawnOptions options = {}, std::source_location at = std::source_location::current()) {
+  detail::refuse_twice_destroyed<F>();
+  return spawn(detail::keep_alive<std::decay_t<F>>(std::forward<F>(f)), options, at);
 }
 
 /// The same with arguments, which are copied or moved and live as long. `std::ref` passes a reference.
 template <class F, class A, class... Args>
   requires detail::MakesTask<F, A, Args...>
-auto spawn(F f, A&& first, Args&&... rest) {
-  return spawn(detail::keep_alive<F, std::decay_t<A>, std::decay_t<Args>...>(std::move(f), std::forward<A>(first),
-                                                                             std::forward<Args>(rest)...));
+auto spawn(F&& f, A&& first, Args&&... rest) {
+  detail::refuse_twice_destroyed<F, A, Args...>();
+  return spawn(detail::keep_alive<std::decay_t<F>, std::decay_t<A>, std::decay_t<Args>...>(
+      std::forward<F>(f), std::forward<A>(first), std::forward<Args>(rest)...));
 }
 
 }  // namespace plait
