@@ -1,5 +1,5 @@
 // expect: name it first
-// g++-12 only
+// compiler: GNU
 // SPDX-License-Identifier: BSL-1.0
 #include <plait/plait.hpp>
 #include <string>
