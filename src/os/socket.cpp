@@ -129,7 +129,7 @@ std::string SocketAddress::text() const {
   if (family() == AF_INET6) {
     const auto address = unpack<sockaddr_in6>(*this);
     ::inet_ntop(AF_INET6, &address.sin6_addr, figures, sizeof figures);
-    return "[" + std::string(figures) + "]:" + std::to_string(port());
+    return std::string("[").append(figures).append("]:").append(std::to_string(port()));
   }
   return figures;
 }
