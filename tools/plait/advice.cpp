@@ -12,6 +12,8 @@ namespace {
 
 // Above this share of CPU in the sequential wall time, the work computes more than it waits.
 constexpr double kComputes = 0.6;
+// From this speed-up on, one thread must have overlapped waiting.
+constexpr double kOverlaps = 1.3;
 // A way that is this close to the best one is as good, and its other qualities decide.
 constexpr double kAsGood = 1.10;
 // What a way must win to be worth changing a program for.
@@ -29,7 +31,12 @@ struct View {
     return sequential.median.wall_s / std::max(way.median.wall_s, 1e-9);
   }
   [[nodiscard]] double cpu_share() const { return sequential.median.cpu_s / std::max(sequential.median.wall_s, 1e-9); }
-  [[nodiscard]] bool computes() const { return cpu_share() >= kComputes; }
+  // A busy machine makes a computing program look like a waiting one: it waits for a core. But then one loop, which is
+  // one thread, gains nothing.
+  [[nodiscard]] bool computes() const {
+    const WayFigures* one_loop = block.find(Way::kCoroutines);
+    return cpu_share() >= kComputes || (one_loop != nullptr && speed_up(*one_loop) < kOverlaps);
+  }
   [[nodiscard]] bool as_good(const WayFigures& way) const { return way.median.wall_s <= best.median.wall_s * kAsGood; }
 };
 

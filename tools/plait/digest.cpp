@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "digest.hpp"
 
-#include <fcntl.h>
 #include <openssl/evp.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <stdexcept>
-
-#include "reasons.hpp"
 
 namespace plait::tool {
 namespace {
@@ -19,16 +13,6 @@ const EVP_MD* sha256() {
   static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   return algorithm;
 }
-
-struct OpenFile {
-  int fd;
-  explicit OpenFile(const char* name) : fd(::open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
-  ~OpenFile() {
-    if (fd >= 0) ::close(fd);
-  }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-};
 
 }  // namespace
 
@@ -68,32 +52,21 @@ std::string to_hex(const Digest& digest) {
 }
 
 FileResult hash_file(const char* name, HashBench& bench) {
-  FileResult result;
-  result.settled = 1;
-  auto fail = [&](int reason) {
-    bench.hash.finish();
-    result.reason = reason;
-    return result;
-  };
-  OpenFile file(name);
-  struct stat before{};
-  if (file.fd < 0 || ::fstat(file.fd, &before) != 0) return fail(errno);
-  if (Unread reason = unread_for_mode(before.st_mode); reason != kRead) return fail(reason);
-  for (;;) {
-    ssize_t got = ::read(file.fd, bench.buffer.get(), HashBench::kBufferSize);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(errno);
+  RegularFile file(name);
+  while (!file.complete()) {
+    const std::size_t got = file.read(bench.room());
     if (got == 0) break;
-    bench.hash.update({bench.buffer.get(), static_cast<std::size_t>(got)});
-    result.size += static_cast<std::uint64_t>(got);
+    bench.hash.update(bench.room().first(got));
   }
-  // Fewer bytes than announced is not yet a shrunk file: files of /sys announce a page and hold a line.
-  struct stat after{};
-  if (result.size < static_cast<std::uint64_t>(before.st_size) && ::fstat(file.fd, &after) == 0 &&
-      after.st_size < before.st_size) {
-    return fail(kShrank);
-  }
+  return finished(file, bench);
+}
+
+FileResult finished(const RegularFile& file, HashBench& bench) {
+  FileResult result;
   result.digest = bench.hash.finish();
+  result.size = file.got();
+  result.reason = file.reason();
+  result.settled = 1;
   return result;
 }
 

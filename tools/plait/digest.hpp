@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 
+#include "regular_file.hpp"
+
 struct evp_md_ctx_st;
 
 namespace plait::tool {
@@ -54,5 +56,8 @@ struct HashBench {
 /// Reads a regular file to its end and hashes it; never waits for a FIFO or a device.
 /// Throws: nothing; what went wrong is in the result.
 FileResult hash_file(const char* name, HashBench& bench);
+
+/// The result of a file whose parts have all gone through the bench; the bench is ready for the next file.
+FileResult finished(const RegularFile& file, HashBench& bench);
 
 }  // namespace plait::tool

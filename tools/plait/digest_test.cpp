@@ -70,6 +70,29 @@ TEST(DigestTest, AFileOfSysThatHoldsLessThanItAnnouncesIsNoShrunkFile) {
   EXPECT_EQ(result.reason, kRead);
 }
 
+TEST(DigestTest, AFileThatIsCutWhileItIsReadIsCalledShrunk) {
+  testing::TempDirectory directory;
+  const std::string name = directory.write("ten bytes", "0123456789");
+  std::byte part[4];
+  RegularFile file(name.c_str());
+  EXPECT_EQ(file.read(part), 4U);
+  std::filesystem::resize_file(name, 4);
+  EXPECT_EQ(file.read(part), 0U);
+  EXPECT_EQ(file.reason(), kShrank);
+}
+
+TEST(DigestTest, AFileThatGrowsWhileItIsReadIsCompleteWithWhatItAnnounced) {
+  testing::TempDirectory directory;
+  const std::string name = directory.write("four bytes", "0123");
+  std::byte part[4];
+  RegularFile file(name.c_str());
+  std::filesystem::resize_file(name, 8);
+  EXPECT_FALSE(file.complete());
+  EXPECT_EQ(file.read(part), 4U);
+  EXPECT_TRUE(file.complete());
+  EXPECT_EQ(file.reason(), kRead);
+}
+
 TEST(DigestTest, AReasonIsSaidInWords) {
   EXPECT_EQ(reason_text(ENOENT), "No such file or directory");
   EXPECT_EQ(reason_text(kShrank), "shrank while it was read");

@@ -45,6 +45,10 @@ void Meter::beat() {
   last_beat_ = now;
 }
 
+Meter::Clock::duration Meter::until_beat() const {
+  return std::max(last_beat_ + kBeat - Clock::now(), Clock::duration::zero());
+}
+
 void Meter::count_threads() {
   const std::uint64_t now = status_number("Threads:");
   std::uint64_t most = threads_.load(std::memory_order_relaxed);

@@ -21,6 +21,8 @@ class Meter {
   /// Starts the clocks.
   Meter();
   void beat();
+  /// How long until the next beat is due; not less than nothing.
+  [[nodiscard]] Clock::duration until_beat() const;
   /// Looks how many threads live at this moment, and keeps the largest number.
   void count_threads();
   /// Ends the measurement; what the process does later is not in the sample.

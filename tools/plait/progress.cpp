@@ -17,6 +17,8 @@ namespace plait::tool {
 void TimeLeft::done(double seconds) {
   const Step& step = plan_[done_++];
   seen_[{step.work, step.way}] = seconds;
+  // A way not seen yet is taken to be like the first one seen.
+  for (Way way : kWays) seen_.insert({{step.work, way}, seconds});
 }
 
 double TimeLeft::left(double share, double elapsed) const {
@@ -33,25 +35,23 @@ double TimeLeft::left(double share, double elapsed) const {
 }
 
 std::string bar_line(const std::string& what, double share, const std::string& rate, double left_s, int columns) {
+  share = std::clamp(share, 0.0, 1.0);
   const int left = static_cast<int>(std::ceil(left_s));
-  const std::string tail =
-      fmt::format(" {:3.0f}% {} {}:{:02} left", std::clamp(share, 0.0, 1.0) * 100, rate, left / 60, left % 60);
+  const std::string percent = fmt::format("{:3.0f}%", share * 100);
+  const std::string time = fmt::format("{}:{:02} left", left / 60, left % 60);
+  const std::string tail = fmt::format(" {} {} {}", percent, rate, time);
   const int room = columns - 1 - display_width(what) - display_width(tail) - 3;
-  if (room < 5) {
-    std::string line = what + tail;
-    // Cut at a byte of ASCII or at the first byte of a character, never inside one.
-    while (display_width(line) > columns - 1) {
-      while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xc0) == 0x80) line.pop_back();
-      if (line.empty()) break;
-      line.pop_back();
-    }
-    return line;
+  if (room >= 5) {
+    const int cells = std::min(room, 40);
+    const int full = static_cast<int>(share * cells);
+    std::string bar;
+    for (int i = 0; i < cells; ++i) bar += i < full ? "█" : "·";
+    return fmt::format("{} [{}]{}", what, bar, tail);
   }
-  const int cells = std::min(room, 40);
-  const int full = static_cast<int>(std::clamp(share, 0.0, 1.0) * cells);
-  std::string bar;
-  for (int i = 0; i < cells; ++i) bar += i < full ? "█" : "·";
-  return what + " [" + bar + "]" + tail;
+  for (const std::string& shorter : {what + tail, fmt::format("{} {} {}", what, percent, time), percent + ' ' + time}) {
+    if (display_width(shorter) < columns) return shorter;
+  }
+  return columns > 4 ? percent : "";
 }
 
 int terminal_columns(int fd, int otherwise) {

@@ -21,12 +21,29 @@ TEST(ProgressTest, TheBarNeverReachesTheLastColumn) {
   }
 }
 
+TEST(ProgressTest, ANarrowTerminalKeepsTheTimeLeftLongest) {
+  auto line = [](int columns) { return bar_line("threads 1/3", 0.5, "512 MiB/s", 61.2, columns); };
+  EXPECT_EQ(line(38), "threads 1/3  50% 512 MiB/s 1:02 left");
+  EXPECT_EQ(line(30), "threads 1/3  50% 1:02 left");
+  EXPECT_EQ(line(20), " 50% 1:02 left");
+  EXPECT_EQ(line(10), " 50%");
+}
+
+TEST(ProgressTest, AWayThatWasNotSeenIsTakenToBeLikeTheOthers) {
+  const Step threads{.work = Work::kIoBound, .way = Way::kThreads};
+  const Step coroutines{.work = Work::kIoBound, .way = Way::kCoroutines};
+  TimeLeft time({threads, coroutines});
+  EXPECT_DOUBLE_EQ(time.left(0, 0), 0);
+  time.done(3);
+  EXPECT_DOUBLE_EQ(time.left(0, 0), 3);
+}
+
 TEST(ProgressTest, TheTimeLeftIsThatOfTheWholePlan) {
   const Step sequential{.work = Work::kCpuBound, .way = Way::kSequential};
   const Step threads{.work = Work::kCpuBound, .way = Way::kThreads};
   TimeLeft time({threads, sequential, threads, threads});
   time.expect(Work::kCpuBound, Way::kSequential, 8);
-  EXPECT_DOUBLE_EQ(time.left(0.5, 2), 2 + 8);  // nothing is known of threads but this half
+  EXPECT_DOUBLE_EQ(time.left(0.5, 2), 2 + 8);  // of threads nothing is known but this half
   time.done(4);
   EXPECT_DOUBLE_EQ(time.left(0, 0), 8 + 4 + 4);
   EXPECT_DOUBLE_EQ(time.left(0.25, 3), 9 + 4 + 4);

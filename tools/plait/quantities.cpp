@@ -48,14 +48,16 @@ int display_width(const std::string& text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-std::string wrap(const std::string& text, int columns, int indent) {
+std::string wrap(const std::string& text, int columns, int indent, int begin) {
   std::string wrapped;
-  int at = 0;
+  int at = begin;
+  bool first = true;
   std::istringstream words(text);
   for (std::string word; words >> word;) {
     const int width = display_width(word);
-    if (at == 0) {
-      at = width;
+    if (first) {
+      at += width;
+      first = false;
     } else if (at + 1 + width <= columns) {
       wrapped += ' ';
       at += 1 + width;

@@ -14,7 +14,8 @@ std::string show_bytes(double bytes);
 std::string show_count(std::uint64_t count);
 /// Columns that UTF-8 text takes on a terminal; right for all text of this command's own.
 int display_width(const std::string& text);
-/// Breaks text between words into lines of at most `columns`, each but the first indented, newline at the end.
-std::string wrap(const std::string& text, int columns, int indent);
+/// Breaks text between words into lines of at most `columns`, newline at the end. The first line goes on at column
+/// `begin`, the others are indented.
+std::string wrap(const std::string& text, int columns, int indent, int begin = 0);
 
 }  // namespace plait::tool

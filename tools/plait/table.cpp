@@ -66,7 +66,7 @@ std::string paragraphs(const std::vector<Row>& rows, int columns) {
 }  // namespace
 
 std::vector<std::string> column_heads() {
-  return {"wall", "speed\n-up", "CPU", "peak\nmemory", "threads", "context\nswitches", "longest\nstall"};
+  return {"wall", "speed-\nup", "CPU", "peak\nmemory", "threads", "context\nswitches", "longest\nstall"};
 }
 
 std::vector<std::string> row_of(const WayFigures& way, const Block& block) {

@@ -31,10 +31,13 @@ class Walk {
   void from(const std::string& root) {
     real_.push_back(root);
     while (!real_.empty() || !linked_.empty()) {
-      auto& queue = real_.empty() ? linked_ : real_;
-      std::string name = std::move(queue.front());
-      queue.pop_front();
-      list(name);
+      if (!real_.empty()) {
+        const std::string name = std::move(real_.front());
+        real_.pop_front();
+        list(name);
+      } else {
+        list(linked_.extract(linked_.begin()).value());
+      }
     }
   }
 
@@ -63,7 +66,7 @@ class Walk {
     const bool link = S_ISLNK(found.st_mode);
     if (link && ::fstatat(directory, entry, &found, 0) != 0) return unread(name, errno);
     if (S_ISDIR(found.st_mode)) {
-      (link ? linked_ : real_).push_back(name);
+      link ? void(linked_.insert(name)) : real_.push_back(name);
     } else if (Unread reason = unread_for_mode(found.st_mode); reason != kRead) {
       unread(name, reason);
     } else {
@@ -75,7 +78,8 @@ class Walk {
   void unread(const std::string& name, int reason) { tree_.unread.push_back({name, reason}); }
 
   Tree& tree_;
-  std::deque<std::string> real_, linked_;
+  std::deque<std::string> real_;
+  std::set<std::string> linked_;  // ordered: of two links to one directory, the one that sorts first names its files
   std::set<std::pair<dev_t, ino_t>> listed_;
 };
 

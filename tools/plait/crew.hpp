@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <plait/plait.hpp>
+#include <plait/thread.hpp>
+
+#include <deque>
+#include <vector>
+
+#include "meter.hpp"
+
+namespace plait::tool {
+
+/// Runs `work()` in `count` threads at once and waits for their end; the main program beats meanwhile.
+template <class Work>
+void crew_of_threads(Meter& meter, unsigned count, Work work) {
+  std::deque<Thread> threads;
+  for (unsigned i = 0; i < count; ++i) threads.emplace_back(work).start();
+  for (Thread& thread : threads) {
+    while (!thread.join(meter.until_beat())) meter.beat();
+  }
+}
+
+/// The heartbeat of a main program that lives on a loop; it ends by being cancelled.
+inline Task<> heartbeat(Meter& meter) {
+  for (;;) {
+    co_await sleep(meter.until_beat());
+    meter.beat();
+  }
+}
+
+/// Runs `work()`, a coroutine, in `count` tasks on one loop, beside a heartbeat; returns what the meter measured.
+template <class Work>
+Task<Sample> crew_of_tasks(Meter& meter, unsigned count, Work work) {
+  const Future<void> beating = spawn(heartbeat(meter));
+  std::vector<Task<>> tasks;
+  for (unsigned i = 0; i < count; ++i) tasks.push_back(work());
+  co_await gather(std::move(tasks));
+  co_return meter.stop();
+}
+
+}  // namespace plait::tool
