@@ -34,11 +34,12 @@ constinit LoopPool loop_pool;
 EventLoop::EventLoop(std::unique_ptr<Poller> poller) : poller_(std::move(poller)) {}
 EventLoop::~EventLoop() = default;
 
-EventLoop& EventLoop::borrow(std::string_view poller) {
+EventLoop& EventLoop::borrow(std::string_view choice) {
+  const std::string_view poller = poller_name(choice);
   {
     std::scoped_lock guard(loop_pool.lock);
     for (EventLoop** at = &loop_pool.free; *at; at = &(*at)->next_free_) {
-      if (!poller.empty() && (*at)->poller_->name() != poller) continue;
+      if ((*at)->poller_->name() != poller) continue;
       EventLoop& loop = **at;
       *at = loop.next_free_;
       return loop;

@@ -108,6 +108,8 @@ void IoDescriptor::close() {
     }
     operation->end_by_close();
   }
+  // Somebody may also wait for it as for a foreign descriptor.
+  if (Scheduler* here = fd.valid() ? Scheduler::current() : nullptr) here->poller().forget(fd.get());
   reader.store(nullptr, std::memory_order_relaxed);
   writer.store(nullptr, std::memory_order_relaxed);
   registration.store(0, std::memory_order_relaxed);
@@ -120,13 +122,15 @@ void IoDescriptor::fail(std::int64_t result, std::string_view verb, const IoDesc
   os::throw_error(static_cast<int>(-result), what);
 }
 
-std::unique_ptr<Poller> make_poller(std::string_view choice) {
+std::string_view poller_name(std::string_view choice) {
   if (choice.empty()) {
     const char* chosen = std::getenv("PLAIT_POLLER");
-    choice = chosen && *chosen ? chosen : "epoll";
+    choice = chosen ? chosen : "";
   }
-  if (choice == "epoll") return std::make_unique<EpollPoller>();
+  if (choice.empty() || choice == "epoll") return "epoll";
   throw std::invalid_argument("plait: unknown poller \"" + std::string(choice) + "\"; there are epoll and io_uring");
 }
+
+std::unique_ptr<Poller> make_poller(std::string_view) { return std::make_unique<EpollPoller>(); }
 
 }  // namespace plait::detail

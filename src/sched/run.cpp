@@ -12,7 +12,14 @@ namespace {
 /// The loop of one `run`, given back whatever happens.
 class LoopLease {
  public:
-  LoopLease(std::string_view poller, Nursery& spawned) : loop_(EventLoop::borrow(poller)) { loop_.enter(spawned); }
+  LoopLease(std::string_view poller, Nursery& spawned) : loop_(EventLoop::borrow(poller)) {
+    try {
+      loop_.enter(spawned);
+    } catch (...) {
+      EventLoop::give_back(loop_);
+      throw;
+    }
+  }
   ~LoopLease() {
     loop_.leave();
     EventLoop::give_back(loop_);

@@ -17,9 +17,9 @@ class EventLoop final : public Scheduler {
   explicit EventLoop(std::unique_ptr<Poller> poller);
   ~EventLoop();
 
-  /// A loop with the poller of that name (see make_poller) that no thread runs, from a pool whose loops are never
+  /// A loop with the poller of that choice (see poller_name) that no thread runs, from a pool whose loops are never
   /// freed, so that a late post finds valid memory.
-  static EventLoop& borrow(std::string_view poller = {});
+  static EventLoop& borrow(std::string_view choice = {});
   static void give_back(EventLoop& loop) noexcept;
   /// The loop that the calling thread runs, or null.
   static EventLoop* current() noexcept { return static_cast<EventLoop*>(Scheduler::current()); }

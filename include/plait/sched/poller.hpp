@@ -172,9 +172,11 @@ class Poller {
   virtual void wake() noexcept = 0;
 };
 
-/// The poller that `choice` names: "epoll", "io_uring", or "" for the environment's PLAIT_POLLER and else the default,
-/// epoll. An io_uring that the kernel refuses falls back to epoll with one line on stderr. Throws std::invalid_argument
-/// for an unknown name.
-std::unique_ptr<Poller> make_poller(std::string_view choice);
+/// The name of the poller to use for `choice`: "epoll", "io_uring", or "" for the environment's PLAIT_POLLER and else
+/// the default, epoll. An io_uring that the kernel refuses (or that Plait was built without) means epoll; the first
+/// time one line on stderr says so. Throws std::invalid_argument for an unknown name.
+std::string_view poller_name(std::string_view choice);
+/// A poller by such a name. Throws std::system_error.
+std::unique_ptr<Poller> make_poller(std::string_view name);
 
 }  // namespace plait::detail
