@@ -88,13 +88,6 @@ void set_option(int fd, int level, int option, int value, const char* what) {
   if (::setsockopt(fd, level, option, &value, sizeof value) != 0) throw_error(errno, what);
 }
 
-/// Errors that tell of the connection that was to be accepted and not of the listener (accept(2)).
-bool died_in_the_queue(int error) noexcept {
-  static constexpr int kErrors[] = {EINTR,     ECONNABORTED, EPROTO,      ENETDOWN,    ENOPROTOOPT,
-                                    EHOSTDOWN, ENONET,       ENETUNREACH, EHOSTUNREACH};
-  return std::find(std::begin(kErrors), std::end(kErrors), error) != std::end(kErrors);
-}
-
 }  // namespace
 
 std::optional<SocketAddress> SocketAddress::from_figures(std::string_view host, std::uint16_t port) noexcept {
@@ -194,14 +187,16 @@ std::int64_t send(int fd, const void* buffer, std::size_t length) noexcept {
   return retried([&] { return ::send(fd, buffer, length, MSG_NOSIGNAL); });
 }
 
+bool died_in_the_queue(int error) noexcept {
+  static constexpr int kErrors[] = {EINTR,     ECONNABORTED, EPROTO,      ENETDOWN,    ENOPROTOOPT,
+                                    EHOSTDOWN, ENONET,       ENETUNREACH, EHOSTUNREACH};
+  return std::find(std::begin(kErrors), std::end(kErrors), error) != std::end(kErrors);
+}
+
 int accept(int fd, SocketAddress& peer) noexcept {
   while (true) {
-    socklen_t length = SocketAddress::kCapacity;
-    const int accepted = ::accept4(fd, static_cast<sockaddr*>(peer.data()), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (accepted >= 0) {
-      peer.set_length(length);
-      return accepted;
-    }
+    const int accepted = ::accept4(fd, static_cast<sockaddr*>(peer.data()), peer.fill(), SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted >= 0) return accepted;
     if (!died_in_the_queue(errno)) return -errno;
   }
 }

@@ -36,12 +36,18 @@ EventLoop::~EventLoop() = default;
 
 EventLoop& EventLoop::borrow(std::string_view choice) {
   const std::string_view poller = poller_name(choice);
+  const Strand& me = this_thread_strand();
   {
     std::scoped_lock guard(loop_pool.lock);
+    EventLoop** found = nullptr;
     for (EventLoop** at = &loop_pool.free; *at; at = &(*at)->next_free_) {
       if ((*at)->poller_->name() != poller) continue;
-      EventLoop& loop = **at;
-      *at = loop.next_free_;
+      if (!found || (*at)->driver_ == &me) found = at;
+      if ((*at)->driver_ == &me) break;
+    }
+    if (found) {
+      EventLoop& loop = **found;
+      *found = loop.next_free_;
       return loop;
     }
   }
@@ -57,6 +63,7 @@ void EventLoop::give_back(EventLoop& loop) noexcept {
 void EventLoop::enter(Nursery& spawned) {
   poller_->enter();
   timers_.restart(now());
+  driver_ = &this_thread_strand();
   set_current(this);
   spawned_ = &spawned;
 }

@@ -2,14 +2,17 @@
 #include "plait/sched/poller.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
+#include <system_error>
 
 #include "epoll_poller.hpp"
 #include "plait/base/contract.hpp"
 #include "plait/core/hooks.hpp"
 #include "plait/core/scheduler.hpp"
 #include "plait/core/scope.hpp"
+#include "uring_poller.hpp"
 
 namespace plait::detail {
 
@@ -56,7 +59,7 @@ void IoOperation::park(Strand& self, std::coroutine_handle<> frame, const void* 
 
 bool IoOperation::begin(Strand& self, std::coroutine_handle<> frame, const void* at) {
   if (!enter(self)) return false;
-  if (descriptor && fd < 0) {
+  if (fd < 0 && kind != Kind::open) {
     result = kClosed;
     return false;
   }
@@ -85,8 +88,10 @@ bool IoOperation::abort_io(Operation& operation) noexcept {
 
 void IoOperation::end_by_close() noexcept {
   descriptor = nullptr;
+  // It is over already, or a cancel was first.
+  if (strand->waiting != this) return;
   closed = true;
-  if (strand->waiting != this || !abort(*this)) return;
+  if (!abort(*this)) return;
   strand->waiting = nullptr;
   result = kClosed;
   strand->unpark();
@@ -107,6 +112,7 @@ void IoDescriptor::close() {
       misuse(describe() + ": closed while a strand of another event loop waits for it (1 waits); cancel that first.");
     }
     operation->end_by_close();
+    if (operation->poller) operation->poller->flush();
   }
   // Somebody may also wait for it as for a foreign descriptor.
   if (Scheduler* here = fd.valid() ? Scheduler::current() : nullptr) here->poller().forget(fd.get());
@@ -122,15 +128,42 @@ void IoDescriptor::fail(std::int64_t result, std::string_view verb, const IoDesc
   os::throw_error(static_cast<int>(-result), what);
 }
 
+namespace {
+
+/// Asks the kernel once; says so on stderr if it refuses.
+bool uring_granted() {
+#ifdef PLAIT_HAVE_LIBURING
+  const int error = os::Uring::probe();
+  const std::string reason = error ? std::generic_category().message(error) : std::string();
+#else
+  const std::string reason = "this build has no liburing";
+#endif
+  if (reason.empty()) return true;
+  std::fprintf(stderr, "plait: io_uring is not available (%s); epoll is used.\n", reason.c_str());
+  return false;
+}
+
+}  // namespace
+
 std::string_view poller_name(std::string_view choice) {
   if (choice.empty()) {
     const char* chosen = std::getenv("PLAIT_POLLER");
     choice = chosen ? chosen : "";
   }
   if (choice.empty() || choice == "epoll") return "epoll";
+  if (choice == "io_uring") {
+    static const bool granted = uring_granted();
+    return granted ? "io_uring" : "epoll";
+  }
   throw std::invalid_argument("plait: unknown poller \"" + std::string(choice) + "\"; there are epoll and io_uring");
 }
 
-std::unique_ptr<Poller> make_poller(std::string_view) { return std::make_unique<EpollPoller>(); }
+std::unique_ptr<Poller> make_poller(std::string_view name) {
+#ifdef PLAIT_HAVE_LIBURING
+  if (name == "io_uring") return std::make_unique<UringPoller>();
+#endif
+  if (name != "epoll") throw std::invalid_argument("plait: no poller \"" + std::string(name) + "\" in this build");
+  return std::make_unique<EpollPoller>();
+}
 
 }  // namespace plait::detail

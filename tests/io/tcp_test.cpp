@@ -245,7 +245,7 @@ TEST_F(TcpTest, AResetWhileABigWriteWaitsEndsTheWrite) {
     auto [client, server] = co_await connected_pair();
     const std::string data(16 << 20, 'x');
     auto writing = plait::spawn([&]() -> Task<> { co_await client.write(data); });
-    for (int i = 0; i < 100; ++i) co_await plait::yield_now();
+    for (int i = 0; i < 1000; ++i) co_await plait::yield_now();
     reset(std::move(server));
     EXPECT_THROW(co_await writing, std::system_error);
     EXPECT_LT(client.written(), data.size());
@@ -316,6 +316,7 @@ Task<FullListener> full_listener() {
     co_await plait::sleep(30ms);
     if (!connecting.done()) {
       connecting.cancel();
+      EXPECT_THROW(co_await connecting, plait::Cancelled);
       break;
     }
     full.queued.push_back(co_await std::move(connecting));
@@ -326,7 +327,6 @@ Task<FullListener> full_listener() {
 TEST_F(TcpTest, ACancelledConnectLeavesNoDescriptorBehind) {
   plait::run([]() -> Task<> {
     FullListener full = co_await full_listener();
-    co_await plait::yield_now();
     const std::size_t before = open_descriptors();
     auto connecting = plait::spawn(plait::connect_tcp("127.0.0.1", full.listener.port()));
     co_await plait::yield_now();
@@ -380,7 +380,7 @@ TEST_F(TcpTest, ClosingEndsTheWaitsWithAnError) {
     const std::string data(16 << 20, 'x');
     auto reading = plait::spawn(read_once(server));
     auto writing = plait::spawn([&]() -> Task<> { co_await server.write(data); });
-    for (int i = 0; i < 100; ++i) co_await plait::yield_now();
+    for (int i = 0; i < 1000; ++i) co_await plait::yield_now();
     server.close();
     int read_code = 0, write_code = 0;
     auto wait = [](auto& f) -> Task<> { co_await f; };

@@ -85,7 +85,7 @@ class PollerTest : public testing::TestWithParam<const char*> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Pollers, PollerTest, testing::Values("epoll"),
+INSTANTIATE_TEST_SUITE_P(Pollers, PollerTest, testing::Values("epoll", "io_uring"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST_P(PollerTest, RunsOnTheOneThatWasAskedFor) {

@@ -37,6 +37,11 @@ class SocketAddress {
   /// For calls that fill it.
   void* data() noexcept { return bytes_.data(); }
   std::uint32_t length() const noexcept { return length_; }
+  /// Where such a call puts the length; holds the room there is until then.
+  std::uint32_t* fill() noexcept {
+    length_ = kCapacity;
+    return &length_;
+  }
   /// After such a call.
   void set_length(std::uint32_t length) noexcept { length_ = length < kCapacity ? length : kCapacity; }
 
@@ -64,6 +69,8 @@ std::int64_t receive(int fd, void* buffer, std::size_t length) noexcept;
 std::int64_t send(int fd, const void* buffer, std::size_t length) noexcept;
 /// accept4(2), non-blocking and close-on-exec: the descriptor. Connections that died in the queue are passed over.
 int accept(int fd, SocketAddress& peer) noexcept;
+/// Errors of accept that tell of the connection and not of the listener.
+bool died_in_the_queue(int error) noexcept;
 /// connect(2): 0, or -EINPROGRESS.
 int connect(int fd, const SocketAddress& address) noexcept;
 /// What became of a connect in progress (SO_ERROR): 0 or minus an errno.

@@ -59,6 +59,8 @@ class EventLoop final : public Scheduler {
   std::uint32_t turns_ = 0;
   bool posts_expected_ = false;
   EventLoop* next_free_ = nullptr;
+  /// Who drove it last: a poller may be cheaper to use again on the same thread.
+  const Strand* driver_ = nullptr;
 };
 
 }  // namespace plait::detail

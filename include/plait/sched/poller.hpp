@@ -158,11 +158,13 @@ class Poller {
   /// Starts `operation`, whose strand is set. True: it is over already, with its result set. False: it is in flight,
   /// and `complete` will be called from `wait`.
   virtual bool start(IoOperation& operation) noexcept = 0;
-  /// True: it is out of flight and will not complete. False: it will complete by itself, soon. After this the kernel
-  /// does not use the descriptor's number for it any more.
+  /// True: it is out of flight and will not complete. False: it will complete by itself, soon.
   virtual bool abort(IoOperation& operation) noexcept = 0;
   /// Somebody is about to close `fd`, which Plait does not own: who waits for it gets kClosed.
   virtual void forget(int fd) noexcept = 0;
+  /// Hands to the kernel what was started or aborted; from here on it does not look at the number of any descriptor in
+  /// flight, so that they may be closed.
+  virtual void flush() noexcept {}
   /// Operations in flight.
   virtual std::size_t in_flight() const noexcept = 0;
 
