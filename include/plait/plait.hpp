@@ -7,6 +7,7 @@
 #include "plait/core/generator.hpp"
 #include "plait/core/promise.hpp"
 #include "plait/core/task.hpp"
+#include "plait/io/file.hpp"
 #include "plait/io/readiness.hpp"
 #include "plait/io/stream.hpp"
 #include "plait/io/tcp.hpp"

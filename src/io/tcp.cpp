@@ -13,6 +13,8 @@
 #include "plait/core/clock.hpp"
 #include "plait/core/scheduler.hpp"
 #include "plait/core/scope.hpp"
+#include "plait/io/located.hpp"
+#include "plait/thread/to_thread.hpp"
 
 namespace plait {
 namespace detail {
@@ -50,6 +52,16 @@ struct Checkpoint {
 std::uint16_t checked_port(int port) {
   if (port < 0 || port > 65535) throw std::invalid_argument("plait: there is no port " + std::to_string(port));
   return static_cast<std::uint16_t>(port);
+}
+
+/// A socket for one address; null, with minus an errno, where there is none of its family.
+std::unique_ptr<StreamState> unconnected(const os::SocketAddress& address, std::int64_t& error) {
+  try {
+    return std::make_unique<StreamState>(os::tcp_socket(address.family()), address);
+  } catch (const std::system_error& refusal) {
+    error = -refusal.code().value();
+    return nullptr;
+  }
 }
 
 std::vector<os::SocketAddress> addresses_at_hand(const std::string& host, std::uint16_t port) {
@@ -132,14 +144,22 @@ Task<Listener> listen_tcp(std::string host, int port, ListenOptions options) {
   co_return Listener(os::listen_on(addresses.front(), options.backlog));
 }
 
-Task<Stream> connect_tcp(std::string host, int port) {
+Task<Stream> connect_tcp(std::string host, int port, std::source_location at) {
   const std::uint16_t checked = detail::checked_port(port);
-  const auto addresses = detail::addresses_at_hand(host, checked);
-  if (addresses.empty()) os::throw_error(EADDRNOTAVAIL, "connect to \"" + host + "\"");
+  auto addresses = detail::addresses_at_hand(host, checked);
+  if (addresses.empty()) {
+    const ToThreadOptions options{.abandon_on_cancel = true};
+    auto resolution = to_thread(options, &os::resolve, host, checked);
+    addresses = co_await detail::Located(resolution, at);
+  }
   std::int64_t first_error = 0;
   for (const os::SocketAddress& address : addresses) {
-    auto stream = std::make_unique<detail::StreamState>(os::tcp_socket(address.family()), address);
-    const std::int64_t result = co_await detail::Connect(*stream);
+    std::int64_t result = 0;
+    auto stream = detail::unconnected(address, result);
+    if (stream) {
+      detail::Connect connect(*stream);
+      result = co_await detail::Located(connect, at);
+    }
     if (result == 0) co_return Stream(std::move(stream));
     if (first_error == 0) first_error = result;
   }

@@ -140,7 +140,7 @@ int SocketAddress::family() const noexcept {
 std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port) {
   static const ResolverCategory category;
   AddressList list;
-  const int error = look_up(host.c_str(), AI_ADDRCONFIG, list);
+  const int error = look_up(host.c_str(), 0, list);
   const std::string what = "resolve \"" + host + "\"";
   if (error == EAI_SYSTEM) throw_error(errno, what);
   if (error != 0) throw std::system_error(error, category, what);

@@ -97,7 +97,7 @@ void IoOperation::end_by_close() noexcept {
   strand->unpark();
 }
 
-IoDescriptor::~IoDescriptor() {
+void IoDescriptor::close_or_fail() noexcept {
   try {
     close();
   } catch (const std::logic_error& error) {

@@ -95,9 +95,14 @@ void prepare(io_uring_sqe& entry, IoOperation& operation) noexcept {
     case Kind::open:
       io_uring_prep_openat(&entry, AT_FDCWD, static_cast<const char*>(operation.buffer),
                            static_cast<int>(operation.offset) | O_CLOEXEC, 0666);
+      // Tried at once, the kernel would add O_NONBLOCK, with which the open of a FIFO does not wait for a writer.
+      io_uring_sqe_set_flags(&entry, IOSQE_ASYNC);
       break;
   }
 }
+
+/// EINTR, or one of the kernel's own numbers for it (ERESTARTSYS and its kin), which io_uring lets out.
+bool interrupted(int result) noexcept { return result == -EINTR || (result <= -512 && result >= -516); }
 
 /// What to do with a completion.
 enum class Next : std::uint8_t { finish, again, poll };
@@ -106,7 +111,7 @@ Next next_step(IoOperation& operation, int result) noexcept {
   using Kind = IoOperation::Kind;
   if (operation.stage & (kCancelling | kCancelDue)) return Next::finish;
   if (operation.stage & kPolling) return operation.kind == Kind::connect ? Next::finish : Next::again;
-  if (result == -EINTR) return Next::again;
+  if (interrupted(result)) return Next::again;
   if (result == -EAGAIN && operation.kind != Kind::connect) return Next::poll;
   if (result == -EINPROGRESS) return Next::poll;
   if (operation.kind == Kind::accept && os::died_in_the_queue(-result)) return Next::again;
@@ -119,7 +124,8 @@ std::int64_t outcome_of(const IoOperation& operation, int result) noexcept {
   if (writes(operation) && operation.done == operation.length) return static_cast<std::int64_t>(operation.length);
   const bool cancelled = operation.stage & (kCancelling | kCancelDue);
   const bool happened = result >= 0 && !writes(operation) && !(operation.stage & kPolling);
-  if (cancelled && (!happened && (result >= 0 || result == -ECANCELED || result == -EINTR || result == -EAGAIN))) {
+  const bool stopped = result >= 0 || result == -ECANCELED || result == -EAGAIN || interrupted(result);
+  if (cancelled && !happened && stopped) {
     return operation.closed ? IoOperation::kClosed : IoOperation::kAborted;
   }
   if (operation.kind == Kind::connect && operation.stage & kPolling) return os::pending_error(operation.fd);

@@ -136,6 +136,18 @@ TEST_F(TcpTest, APortThatIsTakenIsRefusedWithItsAddress) {
   });
 }
 
+TEST_F(TcpTest, NamesAreLookedUp) {
+  plait::run([]() -> Task<> {
+    Listener listener = co_await plait::listen_tcp("127.0.0.1", 0);
+    // Not the spelling that Plait knows itself.
+    Stream client = co_await plait::connect_tcp("LocalHost", listener.port());
+    Stream server = co_await listener.accept();
+    int code = 0;
+    const std::string text = co_await error_of(plait::connect_tcp("no such name", 1), code);
+    EXPECT_EQ(text.substr(0, 23), "resolve \"no such name\":");
+  });
+}
+
 TEST_F(TcpTest, ThereIsNoPortBeyond65535) {
   EXPECT_THROW(plait::run(plait::connect_tcp("127.0.0.1", 65536)), std::invalid_argument);
   EXPECT_THROW(plait::run(plait::listen_tcp("127.0.0.1", -1)), std::invalid_argument);

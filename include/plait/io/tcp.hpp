@@ -91,9 +91,10 @@ struct ListenOptions {
 /// the address. On cancel: nobody listens.
 [[nodiscard]] Task<Listener> listen_tcp(std::string host, int port, ListenOptions options = {});
 
-/// Connects to `host` (an address in figures, or a name) and `port`; of several addresses the first that answers.
-/// Throws std::system_error with the first one if none does. TCP_NODELAY is set, as asyncio and Go do. On cancel:
-/// there is no connection.
-[[nodiscard]] Task<Stream> connect_tcp(std::string host, int port);
+/// Connects to `host` (an address in figures, or a name, looked up by getaddrinfo(3) in a thread) and `port`; of
+/// several addresses the first that answers. Throws std::system_error with the first one if none does. TCP_NODELAY is
+/// set, as asyncio and Go do. On cancel: there is no connection.
+[[nodiscard]] Task<Stream> connect_tcp(std::string host, int port,
+                                       std::source_location at = std::source_location::current());
 
 }  // namespace plait

@@ -4,7 +4,25 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <string>
+
+#include "plait/os/fd.hpp"
+
 namespace plait::os {
+
+/// What an open(2) gave.
+struct OpenedFile {
+  OpenedFile(int error, Fd fd, bool waits) noexcept : error(error), fd(std::move(fd)), waits(waits) {}
+  int error;  ///< an errno, or 0
+  Fd fd;      ///< none after an error
+  /// It is a pipe, terminal or the like, with readiness, and has been made non-blocking.
+  bool waits;
+};
+
+/// Opens a file for reading, close-on-exec. Blocks, for ever if it is a FIFO without a writer.
+OpenedFile open_to_read(const std::string& path) noexcept;
+/// The second half of it: takes a descriptor over, and looks what it is.
+OpenedFile look_at_opened(Fd fd) noexcept;
 
 // These return minus an errno for an error, and go on after EINTR.
 

@@ -127,10 +127,12 @@ class IoDescriptor {
   explicit IoDescriptor(os::Fd fd) noexcept : fd(std::move(fd)) {}
   IoDescriptor(const IoDescriptor&) = delete;
   IoDescriptor& operator=(const IoDescriptor&) = delete;
-  virtual ~IoDescriptor();
+  virtual ~IoDescriptor() { close_or_fail(); }
 
   /// Ends the waits for it with an error and closes it. On the loop of those who wait (std::logic_error elsewhere).
   void close();
+  /// The same in destructors, where the error ends the program.
+  void close_or_fail() noexcept;
   /// What people call it: "127.0.0.1:80".
   virtual std::string describe() const = 0;
   /// Throws std::system_error for `result`, minus an errno.
