@@ -13,6 +13,7 @@
 #include "plait/io/tcp.hpp"
 #include "plait/sched/gather.hpp"
 #include "plait/sched/interop.hpp"
+#include "plait/sched/loop.hpp"
 #include "plait/sched/run.hpp"
 #include "plait/sched/sleep.hpp"
 #include "plait/sched/spawn.hpp"

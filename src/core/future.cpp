@@ -30,17 +30,22 @@ UnretrievedHandler set_unretrieved_handler(UnretrievedHandler handler) noexcept 
 
 namespace detail {
 
-void report_unretrieved(const std::exception_ptr& error, const StrandRecord& record) noexcept {
+void report_unretrieved(const std::exception_ptr& error, std::string name,
+                        const std::source_location& spawned_at) noexcept {
   try {
     std::rethrow_exception(error);
   } catch (const Cancelled&) {
     return;
   } catch (...) {
   }
-  UnretrievedError unretrieved{error, record.name, {}};
-  if (record.spawned_at) unretrieved.spawned_at = __builtin_bit_cast(std::source_location, record.spawned_at);
   const UnretrievedHandler handler = unretrieved_handler.load(std::memory_order_acquire);
-  (handler ? handler : write_to_stderr)(unretrieved);
+  (handler ? handler : write_to_stderr)({error, std::move(name), spawned_at});
+}
+
+void report_unretrieved(const std::exception_ptr& error, const StrandRecord& record) noexcept {
+  std::source_location at{};
+  if (record.spawned_at) at = __builtin_bit_cast(std::source_location, record.spawned_at);
+  report_unretrieved(error, record.name, at);
 }
 
 /// The lock holds off everybody for a few instructions. Acquire pairs with unlock()'s release.

@@ -32,15 +32,22 @@ void Scheduler::refuse_to_block(std::string_view operation, std::string_view ins
   }
 }
 
-void Scheduler::post(Work& work) noexcept {
+bool Scheduler::try_post(Work& work) noexcept {
   Work* head = inbox_.load(std::memory_order_relaxed);
   do {
+    if (head == &closed_mark) return false;
     work.next_work = head == &asleep_mark ? nullptr : head;
     // Release pairs with the acquire in take_inbox(): what the poster wrote is visible to the work. Acquire, so that a
     // poster who wakes the loop sees the state in which it went to sleep.
   } while (!inbox_.compare_exchange_weak(head, &work, std::memory_order_acq_rel, std::memory_order_relaxed));
   // Whoever replaced the mark wakes, and nobody else: wake-ups coalesce.
   if (head == &asleep_mark) wake();
+  return true;
+}
+
+bool Scheduler::close_inbox() noexcept {
+  Work* empty = nullptr;
+  return inbox_.compare_exchange_strong(empty, &closed_mark, std::memory_order_acq_rel, std::memory_order_relaxed);
 }
 
 bool Scheduler::take_inbox() noexcept {

@@ -66,6 +66,15 @@ void EventLoop::enter(Nursery& spawned) {
   driver_ = &this_thread_strand();
   set_current(this);
   spawned_ = &spawned;
+  refuse_handles();
+  open_inbox();
+}
+
+bool EventLoop::close() {
+  take_inbox();
+  const bool quiet = ready_.empty();
+  while (!ready_.empty()) run_ready();
+  return quiet && close_inbox();
 }
 
 void EventLoop::leave() noexcept {

@@ -58,12 +58,16 @@ void RootStrand::run(PromiseBase& promise, std::coroutine_handle<> frame, std::s
   root_.attach(nullptr, *this);
   loop.schedule_here(*this);
   loop.drive(done_);
-  if (spawned_.live() != 0) {
+  loop.refuse_handles();
+  // A callback that is still to run may spawn once more.
+  do {
+    if (spawned_.live() == 0) continue;
     spawned_.scope.cancel();
     bool idle = false;
-    spawned_.when_idle(idle);
+    spawned_.when_idle(&idle);
     loop.drive(idle);
-  }
+    spawned_.when_idle(nullptr);
+  } while (!loop.close() || spawned_.live() != 0);
 }
 
 }  // namespace plait::detail

@@ -38,6 +38,8 @@ UnretrievedHandler set_unretrieved_handler(UnretrievedHandler handler) noexcept;
 namespace detail {
 
 void report_unretrieved(const std::exception_ptr& error, const StrandRecord& record) noexcept;
+void report_unretrieved(const std::exception_ptr& error, std::string name,
+                        const std::source_location& spawned_at) noexcept;
 
 /// What a started strand and its handle share; each lets go once, and the last frees it [W2]. A cancel request that is
 /// on its way from another thread to the strand's home is a third party.

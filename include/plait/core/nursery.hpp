@@ -27,7 +27,7 @@ class Nursery {
     if (idle_) *idle_ = true;
   }
   /// Sets `idle` when no child lives; for a driver of the loop that is no strand itself.
-  void when_idle(bool& idle) noexcept { idle_ = &idle; }
+  void when_idle(bool* idle) noexcept { idle_ = idle; }
   std::size_t live() const noexcept { return live_; }
 
   /// Waits until no child lives. A cancel does not end the wait: it goes to the children through the scope, and they

@@ -42,7 +42,9 @@ class Scheduler {
   /// As `schedule`, when the caller knows that it runs on this scheduler.
   void schedule_here(Work& work) noexcept { ready_.push(work); }
   /// As `schedule`, for callers on other threads. Lock-free; wakes the loop only if it sleeps.
-  void post(Work& work) noexcept;
+  void post(Work& work) noexcept { static_cast<void>(try_post(work)); }
+  /// As `post`; false, and nothing done, once the scheduler takes no more (its run has ended).
+  [[nodiscard]] bool try_post(Work& work) noexcept;
 
   /// Arms a timer. The deadline may be in the past: it fires in the next turn. For the scheduler's thread.
   virtual void arm(Timer& timer, TimePoint deadline) noexcept = 0;
@@ -62,6 +64,8 @@ class Scheduler {
 
   /// The word of an inbox whose owner sleeps, or is about to.
   static inline Work asleep_mark;
+  /// The word of an inbox that takes no more.
+  static inline Work closed_mark;
 
   static void set_current(Scheduler* scheduler) noexcept;
   /// Resumes a strand until it suspends, and completes it if it ends.
@@ -75,8 +79,12 @@ class Scheduler {
   Strand* running_ = nullptr;
   Nursery* spawned_ = nullptr;
   Runner runner_;
-  /// Null: empty and awake; the mark: empty and asleep; else the newest of a stack of posted work.
-  alignas(64) Atomic<Work*> inbox_{nullptr};
+  /// Closes an empty inbox; false if something was posted meanwhile.
+  bool close_inbox() noexcept;
+  void open_inbox() noexcept { inbox_.store(nullptr, std::memory_order_release); }
+
+  /// Null: empty and awake; a mark: empty and asleep, or closed; else the newest of a stack of posted work.
+  alignas(64) Atomic<Work*> inbox_{&closed_mark};
 };
 
 }  // namespace plait::detail

@@ -27,6 +27,12 @@ class EventLoop final : public Scheduler {
   /// Makes the calling thread run this loop, with `spawned` for what `spawn` starts.
   void enter(Nursery& spawned);
   void leave() noexcept;
+  /// From now on handles of other threads are refused: the run is ending.
+  void refuse_handles() noexcept { run_number_.fetch_add(1, std::memory_order_release); }
+  /// Runs what is still ready or posted; true once that was nothing, and the inbox is closed.
+  bool close();
+  /// A number that each `enter` gets anew, for handles of other threads.
+  std::uint64_t run_number() const noexcept { return run_number_.load(std::memory_order_acquire); }
   /// Runs turns until `done` is true. The caller has entered the loop.
   void drive(const bool& done);
 
@@ -58,6 +64,7 @@ class EventLoop final : public Scheduler {
   TimePoint last_timers_{};
   std::uint32_t turns_ = 0;
   bool posts_expected_ = false;
+  Atomic<std::uint64_t> run_number_{0};
   EventLoop* next_free_ = nullptr;
   /// Who drove it last: a poller may be cheaper to use again on the same thread.
   const Strand* driver_ = nullptr;

@@ -51,7 +51,8 @@ class TaskState final : public FutureState<T>, public Strand, public FrameAlloca
       // Home thread: if the strand has not ended it can't end before cancel() returns.
       if (state.receive_message()) state.root_.cancel();
     };
-    scheduler->post(message_);
+    // A closed inbox means that the strand has ended meanwhile.
+    if (!scheduler->try_post(message_)) static_cast<void>(this->receive_message());
   }
 
  private:
