@@ -44,6 +44,7 @@ class ExceptionGroup : public std::exception {
 
   /// The message and a tree of all errors, one a line.
   const char* what() const noexcept override;
+  /// What the constructor was given, without the tree.
   const std::string& message() const noexcept;
   std::size_t size() const noexcept { return errors().size(); }
   /// Throws std::out_of_range.
