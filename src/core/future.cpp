@@ -63,9 +63,10 @@ std::uint32_t FutureStateBase::lock() noexcept {
 }
 
 void FutureStateBase::complete() noexcept {
-  std::uint32_t word = 0;
+  std::uint32_t word = word_.load(std::memory_order_relaxed);
   // Release pairs with the acquire in done(): the result is visible to who sees kDone. The usual case without waiters.
-  if (word_.compare_exchange_strong(word, kDone, std::memory_order_release, std::memory_order_relaxed)) return;
+  if (word == 0 && word_.compare_exchange_strong(word, kDone, std::memory_order_release, std::memory_order_relaxed))
+    return;
   word = lock();
   IntrusiveList<Waiter, Link> waiters;
   waiters.splice_back(waiters_);
