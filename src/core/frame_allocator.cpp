@@ -41,7 +41,8 @@ struct Block {
 
 struct FreeList {
   Block* head = nullptr;
-  std::size_t size = 0;
+  /// How many more blocks the list takes. Zero, too, as long as the cache is not live.
+  std::size_t room = 0;
 };
 
 struct Depot {
@@ -88,6 +89,7 @@ Block* take_batch(std::size_t cls) noexcept {
 void open_cache() noexcept {
   if (cache.state != CacheState::unused) return;
   cache.state = CacheState::live;
+  for (FreeList& list : cache.lists) list.room = kMost;
   asm volatile("" ::"r"(&cache_return) : "memory");  // touching it registers its destructor
 }
 
@@ -106,19 +108,39 @@ void open_cache() noexcept {
   }
   FreeList& list = cache.lists[cls];
   list.head = first->next;
-  list.size = 0;
-  for (Block* b = list.head; b; b = b->next) ++list.size;
+  list.room = kMost;
+  for (Block* b = list.head; b; b = b->next) --list.room;
   return first;
 }
 
-[[gnu::noinline]] void spill(std::size_t cls) noexcept {
+void spill(std::size_t cls) noexcept {
   FreeList& list = cache.lists[cls];
   Block *first = list.head, *last = first;
   for (std::size_t i = 1; i < kBatch; ++i) last = last->next;
   list.head = last->next;
-  list.size -= kBatch;
+  list.room += kBatch;
   last->next = nullptr;
   give_batch(cls, first);
+}
+
+void push(FreeList& list, Block* block) noexcept {
+  --list.room;
+  block->next = list.head;
+  list.head = block;
+}
+
+/// For a list without room. Called last, so that the usual case saves no registers.
+[[gnu::noinline]] void make_room_and_push(std::size_t cls, Block* block) noexcept {
+  if (cache.state == CacheState::gone) {
+    block->next = nullptr;
+    return give_batch(cls, block);
+  }
+  if (cache.state == CacheState::live) {
+    spill(cls);
+  } else {
+    open_cache();
+  }
+  push(cache.lists[cls], block);
 }
 
 }  // namespace
@@ -132,7 +154,7 @@ void open_cache() noexcept {
   if (!block) [[unlikely]]
     return refill(cls);
   list.head = block->next;
-  --list.size;
+  ++list.room;
   return block;
 }
 
@@ -141,18 +163,10 @@ void open_cache() noexcept {
   if (cls >= kClasses) [[unlikely]]
     return ::operator delete(memory, size);
   auto* block = static_cast<Block*>(memory);
-  if (cache.state != CacheState::live) [[unlikely]] {
-    if (cache.state == CacheState::gone) {
-      block->next = nullptr;
-      return give_batch(cls, block);
-    }
-    open_cache();
-  }
   FreeList& list = cache.lists[cls];
-  block->next = list.head;
-  list.head = block;
-  if (++list.size > kMost) [[unlikely]]
-    spill(cls);
+  if (list.room == 0) [[unlikely]]
+    return make_room_and_push(cls, block);
+  push(list, block);
 }
 
 #endif

@@ -73,14 +73,8 @@ bool Scheduler::announce_sleep() noexcept {
   return inbox_.compare_exchange_strong(expected, &asleep_mark, std::memory_order_acq_rel, std::memory_order_relaxed);
 }
 
-void Scheduler::resume(Strand& strand) {
-  running_ = &strand;
-  strand.runner = &runner_;
-  strand.budget = Strand::kBudget;
-  strand.record->set(StrandState::running);
-  strand.resume_point.resume();
-  while (runner_.bounced) [[unlikely]]
-    std::exchange(runner_.bounced, {}).resume();
+void Scheduler::go_on() {
+  while (runner_.bounced) std::exchange(runner_.bounced, {}).resume();
   running_ = nullptr;
   if (runner_.finished) {
     Strand& finished = *std::exchange(runner_.finished, nullptr);

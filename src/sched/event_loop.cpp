@@ -107,6 +107,16 @@ void EventLoop::expire_timers() noexcept {
   if (timers_.expire(time)) last_timers_ = time;
 }
 
+/// Brings what the next strand will touch into the cache while the one before it runs: with many strands the ready list
+/// is a walk through cold memory.
+static void fetch_ahead(const Work* next) noexcept {
+  if (!next || next->run) return;
+  const auto& strand = static_cast<const Strand&>(*next);
+  __builtin_prefetch(strand.next_work);
+  __builtin_prefetch(strand.resume_point.address());
+  __builtin_prefetch(strand.record);
+}
+
 void EventLoop::run_ready() {
   for (int i = 0; i < kBatch; ++i) {
     Work* work = nullptr;
@@ -117,6 +127,7 @@ void EventLoop::run_ready() {
       work = offered > 1 ? ready_.pop_nth(hook->choose(offered)) : ready_.pop();
     } else {
       work = ready_.pop();
+      fetch_ahead(ready_.front());
     }
     if (!work) return;
     if (work->run) {

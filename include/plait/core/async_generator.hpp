@@ -44,7 +44,7 @@ class AsyncGeneratorPromise : public FrameAllocated {
     std::coroutine_handle<> await_suspend(std::coroutine_handle<AsyncGeneratorPromise> frame) const noexcept {
       AsyncGeneratorPromise& promise = frame.promise();
       promise.running = false;
-      return hop(*promise.strand->runner, promise.continuation);
+      return hop(*promise.strand, promise.continuation);
     }
     void await_resume() const noexcept {}
   };
@@ -120,7 +120,7 @@ class [[nodiscard]] AsyncGenerator {
       promise.running = promise.started = true;
       promise.strand = consumer.promise().strand;
       promise.continuation = consumer;
-      return detail::hop(*promise.strand->runner, frame_);
+      return detail::hop(*promise.strand, frame_);
     }
 
    protected:

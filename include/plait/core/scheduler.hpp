@@ -62,6 +62,9 @@ class Scheduler {
  protected:
   ~Scheduler() = default;
 
+  /// What frames left to the runner: the one that the stack had no room for, the strand that ended.
+  void go_on();
+
   /// The word of an inbox whose owner sleeps, or is about to.
   static inline Work asleep_mark;
   /// The word of an inbox that takes no more.
@@ -69,7 +72,17 @@ class Scheduler {
 
   static void set_current(Scheduler* scheduler) noexcept;
   /// Resumes a strand until it suspends, and completes it if it ends.
-  void resume(Strand& strand);
+  void resume(Strand& strand) {
+    running_ = &strand;
+    strand.runner = &runner_;
+    strand.stack_limit = runner_.stack_limit;
+    strand.budget = Strand::kBudget;
+    strand.record->set(StrandState::running);
+    strand.resume_point.resume();
+    if (runner_.bounced || runner_.finished) [[unlikely]]
+      go_on();
+    running_ = nullptr;
+  }
   /// Moves what other threads posted to the ready list, in order. True if there was something.
   bool take_inbox() noexcept;
   /// Announces sleep; false if something was posted meanwhile, then the caller must not sleep.

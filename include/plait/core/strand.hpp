@@ -35,15 +35,6 @@ inline std::uintptr_t stack_pointer() noexcept {
   return here;
 }
 
-/// Where a transfer goes on: `next` itself, or the runner if the stack is used up.
-inline std::coroutine_handle<> hop(Runner& runner, std::coroutine_handle<> next) noexcept {
-  if (stack_pointer() < runner.stack_limit) [[unlikely]] {
-    runner.bounced = next;
-    return std::noop_coroutine();
-  }
-  return next;
-}
-
 /// Anything that runs by itself: the root of a started task, or a thread. Members are for the strand's own thread (its
 /// loop's thread for a task), except where the page docs/design/waiting.md says otherwise.
 class Strand : public Work {
@@ -67,19 +58,30 @@ class Strand : public Work {
 
   /// The innermost suspended frame.
   std::coroutine_handle<> resume_point;
-  Runner* runner = nullptr;
   Scheduler* scheduler = nullptr;
   StrandRecord* record = nullptr;
   /// The operation that the strand is suspended in, as long as it may be aborted.
   Operation* waiting = nullptr;
+  /// The runner's, here because every transfer reads it.
+  std::uintptr_t stack_limit = 0;
   std::uint16_t budget = kBudget;
   /// The innermost scope is effectively cancelled: checkpoints throw. Kept by Scope [W5].
   bool cancelled = false;
   const Kind kind;
+  Runner* runner = nullptr;
   /// The innermost scope.
   Scope* scope = nullptr;
   /// Called by the runner when the root frame has ended. May free the strand.
   void (*finish)(Strand&) = nullptr;
 };
+
+/// Where a transfer goes on: `next` itself, or the runner if the stack is used up.
+inline std::coroutine_handle<> hop(Strand& strand, std::coroutine_handle<> next) noexcept {
+  if (stack_pointer() < strand.stack_limit) [[unlikely]] {
+    strand.runner->bounced = next;
+    return std::noop_coroutine();
+  }
+  return next;
+}
 
 }  // namespace plait::detail

@@ -28,13 +28,12 @@ struct PromiseBase : FrameAllocated {
     template <class Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> frame) const noexcept {
       PromiseBase& promise = frame.promise();
-      Runner& runner = *promise.strand->runner;
       if (!promise.continuation) {
         // The root of a strand: completed by the runner, outside the frame.
-        runner.finished = promise.strand;
+        promise.strand->runner->finished = promise.strand;
         return std::noop_coroutine();
       }
-      return hop(runner, promise.continuation);
+      return hop(*promise.strand, promise.continuation);
     }
     void await_resume() const noexcept {}
   };
@@ -99,7 +98,7 @@ class [[nodiscard]] Task {
       detail::PromiseBase& promise = frame_.promise();
       promise.continuation = caller;
       promise.strand = caller.promise().strand;
-      return hop(*promise.strand->runner, frame_);
+      return hop(*promise.strand, frame_);
     }
     T await_resume() const { return frame_.promise().result.take(); }
 
