@@ -2,6 +2,7 @@
 #pragma once
 
 #include "plait/core/async_generator.hpp"
+#include "plait/core/dump.hpp"
 #include "plait/core/exceptions.hpp"
 #include "plait/core/future.hpp"
 #include "plait/core/generator.hpp"

@@ -44,8 +44,9 @@ void report_unretrieved(const std::exception_ptr& error, std::string name,
 
 void report_unretrieved(const std::exception_ptr& error, const StrandRecord& record) noexcept {
   std::source_location at{};
-  if (record.spawned_at) at = __builtin_bit_cast(std::source_location, record.spawned_at);
-  report_unretrieved(error, record.name, at);
+  const void* spawned_at = record.spawned_at.load(std::memory_order_relaxed);
+  if (spawned_at) at = __builtin_bit_cast(std::source_location, spawned_at);
+  report_unretrieved(error, name_of(record), at);
 }
 
 /// The lock holds off everybody for a few instructions. Acquire pairs with unlock()'s release.

@@ -8,6 +8,7 @@
 #include "plait/core/clock.hpp"
 #include "plait/core/hooks.hpp"
 #include "plait/os/futex.hpp"
+#include "plait/os/shared_memory.hpp"
 
 namespace plait::detail {
 namespace {
@@ -44,7 +45,8 @@ thread_local Slot slot;
   strand->scope = nullptr;
   strand->root.attach(nullptr, *strand);
   strand->daemon.store(false, std::memory_order_relaxed);
-  strand->record = record ? record : open_record(true, "", nullptr, nullptr);
+  const char* name = os::thread_id() == os::process_id() ? "main" : "";
+  strand->record = record ? record : open_record(true, name, nullptr, nullptr);
   slot.strand = strand;
   return *strand;
 }
@@ -72,6 +74,8 @@ constexpr int kMostSpins = 4000;
   slot.strand->record = &record;
   return *slot.strand;
 }
+
+[[gnu::noinline]] ThreadStrand* this_thread_strand_if_any() noexcept { return slot.strand; }
 
 void begin_exit() noexcept {
   alignas(ExitHook) static std::byte memory[sizeof(ExitHook)];  // outlives every static

@@ -45,7 +45,10 @@ class ThreadStrand : public Strand {
 
 /// The calling thread's strand, made at its first use. Not inline, as it reads a thread-local.
 ThreadStrand& this_thread_strand() noexcept;
-/// The same, and `record` becomes its record, in place of the one that it had: what a started thread does first.
+/// The same, or null if the thread has not used Plait.
+ThreadStrand* this_thread_strand_if_any() noexcept;
+/// The calling thread's strand, and `record` becomes its record, in place of the one that it had: what a started thread
+/// does first.
 ThreadStrand& adopt_record(StrandRecord& record) noexcept;
 
 /// The program's end: `exiting` is announced once non-daemon threads have ended; from then on daemons park for good.

@@ -17,7 +17,7 @@ namespace plait {
 
 /// How a strand is started. Trivially destructible, as options must be (docs/design/compilers.md); the name is copied.
 struct SpawnOptions {
-  /// Shown in the record of strands (cut to 27 bytes) and in reports.
+  /// Shown in the record of strands (cut to 64 bytes) and in reports.
   std::string_view name = {};
 };
 

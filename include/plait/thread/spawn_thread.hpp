@@ -41,7 +41,7 @@ class SpawnedCall final : public ThreadJob {
     call_into(state_.result, call, [this] {
       parts_.reset();
       ThreadStrand& strand = this_thread_strand();
-      strand.record = open_record(true, strand.record->name, strand.record->spawned_at, nullptr);
+      strand.record = open_record(true, name_of(*strand.record), strand.record->spawned_at, nullptr);
       state_.strand_record->set(StrandState::done);
       state_.complete();
     });
