@@ -58,6 +58,7 @@ class ExitHook final : public Hook {
 };
 
 constinit Atomic<bool> exiting{false};
+constinit Atomic<std::uint32_t> parked_daemons{0};
 
 constexpr int kMostSpins = 4000;
 
@@ -87,8 +88,21 @@ void park_daemon_at_exit() noexcept {
   // Acquire pairs with begin_exit().
   if (!exiting.load(std::memory_order_acquire)) return;
   if (!slot.strand || !slot.strand->daemon.load(std::memory_order_relaxed)) return;
+  if (VirtualClock* clock = test_clock()) clock->thread_ends();
+  // Release pairs with daemons_parked_at_exit().
+  parked_daemons.fetch_add(1, std::memory_order_release);
+  os::futex_wake(parked_daemons, 1);
   static Atomic<std::uint32_t> never{0};
   for (;;) os::futex_wait(never, 0, kNever);
+}
+
+std::uint32_t daemons_parked_at_exit(std::uint32_t seen, TimePoint deadline) noexcept {
+  std::uint32_t parked = parked_daemons.load(std::memory_order_acquire);
+  if (parked == seen) {
+    os::futex_wait(parked_daemons, seen, deadline);
+    parked = parked_daemons.load(std::memory_order_acquire);
+  }
+  return parked;
 }
 
 bool Parker::take_token() noexcept {

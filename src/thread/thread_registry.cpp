@@ -22,6 +22,9 @@ namespace {
 
 constinit ThreadRegistry registry;
 
+/// What the program's end gives to daemons that compute.
+constexpr auto kGrace = std::chrono::milliseconds(10);
+
 [[noreturn]] void park_for_good() noexcept {
   static constinit Atomic<std::uint32_t> never{0};
   for (;;) os::futex_wait(never, 0, kNever);
@@ -187,6 +190,31 @@ void ThreadRegistry::finish() noexcept {
     self.parker.park(kNever);
   }
   begin_exit();
+  let_daemons_park();
+}
+
+/// Daemons that wait in Plait's operations are woken, to be parked for good; the others get a moment to come to one, so
+/// that most are still when the first static dies.
+void ThreadRegistry::let_daemons_park() noexcept {
+  const TimePoint deadline = std::chrono::steady_clock::now() + kGrace;
+  std::uint32_t parked = 0;
+  for (std::uint32_t daemons = wake_daemons(); parked < daemons; daemons = wake_daemons()) {
+    parked = daemons_parked_at_exit(parked, deadline);
+    if (std::chrono::steady_clock::now() >= deadline) break;
+  }
+}
+
+/// How many there are.
+std::uint32_t ThreadRegistry::wake_daemons() noexcept {
+  std::scoped_lock guard(lock_);
+  std::uint32_t daemons = 0;
+  for (ThreadState* state = running_.front(); state; state = running_.after(*state)) {
+    ThreadStrand* strand = state->strand_.load(std::memory_order_acquire);
+    if (!state->daemon() || !strand || state == this_thread_state()) continue;
+    ++daemons;
+    strand->parker.unpark();
+  }
+  return daemons;
 }
 
 void ThreadRegistry::before_fork() noexcept {

@@ -45,6 +45,8 @@ class ThreadRegistry {
   bool uncount(ThreadState& state) noexcept;
   ThreadState* claim_ended() noexcept;
   bool all_gone() noexcept;
+  void let_daemons_park() noexcept;
+  std::uint32_t wake_daemons() noexcept;
 
   SpinLock lock_;
   IntrusiveList<ThreadState, Link> running_;

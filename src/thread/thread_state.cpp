@@ -108,7 +108,7 @@ void* ThreadState::thread_main(void* argument) {
   self.handle_ = os::this_thread();
   ThreadStrand& strand = adopt_record(*self.record_);  // made before thread_end, so it outlives that
   strand.daemon.store(self.daemon(), std::memory_order_relaxed);
-  self.strand_ = &strand;
+  self.strand_.store(&strand, std::memory_order_release);
   thread_end.state = current_state = &self;
   os::name_this_thread(self.name_);
   if (self.clock_) self.clock_->thread_runs();
@@ -117,7 +117,7 @@ void* ThreadState::thread_main(void* argument) {
   return nullptr;
 }
 
-void ThreadState::run() {
+[[gnu::no_sanitize("null")]] void ThreadState::run() {
   try {
     if (body_) body_->run();
   } catch (abi::__forced_unwind&) {  // pthread_exit or pthread_cancel: the system insists on its exception
@@ -162,7 +162,7 @@ void ThreadState::join_claimed() noexcept {
 void ThreadState::await_at_exit(bool on) noexcept {
   if (!ThreadRegistry::instance().await(*this, on)) return;
   set_daemon(!on);
-  strand_->daemon.store(!on, std::memory_order_relaxed);
+  strand_.load(std::memory_order_acquire)->daemon.store(!on, std::memory_order_relaxed);
 }
 
 bool ThreadState::enqueue(Waiter& waiter) noexcept {

@@ -55,5 +55,8 @@ ThreadStrand& adopt_record(StrandRecord& record) noexcept;
 void begin_exit() noexcept;
 /// Parks the calling thread for good if it is a daemon and the program's end has begun.
 void park_daemon_at_exit() noexcept;
+/// How many have been parked like that: what they did is visible to the caller. Waits until it is not `seen`, or the
+/// real `deadline`.
+std::uint32_t daemons_parked_at_exit(std::uint32_t seen, TimePoint deadline) noexcept;
 
 }  // namespace plait::detail

@@ -129,7 +129,7 @@ class ThreadState final : public Link {
   SpinLock lock_;
   IntrusiveList<Waiter, Link> joiners_;
   StrandRecord* record_ = nullptr;
-  ThreadStrand* strand_ = nullptr;
+  Atomic<ThreadStrand*> strand_{nullptr};
   VirtualClock* clock_ = nullptr;
   std::uintptr_t handle_ = 0;
   Atomic<std::uint32_t> reaped_{0};
