@@ -7,5 +7,6 @@
 #include "plait/sched/sleep.hpp"
 #include "plait/sync/lock.hpp"
 #include "plait/thread/spawn_thread.hpp"
+#include "plait/thread/std_future.hpp"
 #include "plait/thread/thread.hpp"
 #include "plait/thread/to_thread.hpp"

@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "plait/core/future.hpp"
+#include "plait/core/hooks.hpp"
 #include "plait/os/futex.hpp"
 
 namespace plait::detail {
@@ -24,6 +25,11 @@ unsigned most_threads() noexcept {
   return most;
 }
 
+/// A test's clock counts whoever waits by it, so a thread that ran a call may be counted though nobody announced it.
+void leave_virtual_time() noexcept {
+  if (VirtualClock* clock = test_clock()) clock->thread_ends();
+}
+
 }  // namespace
 
 BlockingPool& BlockingPool::instance() noexcept { return pool; }
@@ -32,7 +38,7 @@ BlockingPool& BlockingPool::instance() noexcept { return pool; }
 struct BlockingPool::Worker : Link {
   ThreadStrand* strand = nullptr;
   ThreadState* state = nullptr;
-  /// The test's clock that counts it while it is busy.
+  /// The test's clock that has counted it when it was roused.
   VirtualClock* clock = nullptr;
   Atomic<bool> roused{false};
 };
@@ -46,7 +52,6 @@ class BlockingPool::WorkerJob final : public ThreadJob {
     Worker self;
     self.strand = &this_thread_strand();
     self.state = this_thread_state();
-    self.clock = self.state->clock();
     pool.work(self);
   }
 };
@@ -63,15 +68,19 @@ void BlockingPool::work(Worker& self) {
     if (retiring_) break;
     self.roused.store(false, std::memory_order_relaxed);
     idle_.push_front(self);
-    VirtualClock* clock = std::exchange(self.clock, nullptr);
+    self.clock = nullptr;
     guard.unlock();
-    if (clock) clock->thread_ends();
-    while (!self.roused.load(std::memory_order_acquire)) self.strand->parker.park(kNever);
+    leave_virtual_time();
+    while (!self.roused.load(std::memory_order_acquire)) {
+      pass(Point::park, &self);
+      self.strand->parker.wait(kNever);  // not `park`: a test's clock knows nothing of idle threads
+      self.strand->parker.take_token();
+    }
     if (self.clock) self.clock->thread_runs();
     guard.lock();
   }
   guard.unlock();
-  if (self.clock) self.clock->thread_ends();
+  leave_virtual_time();
 }
 
 /// With the lock held. The caller gives the token.
@@ -91,7 +100,7 @@ void BlockingPool::submit(BlockingCall& call) {
   if (Worker* worker = idle_.front()) {
     ThreadStrand& strand = rouse(*worker);
     guard.unlock();
-    strand.parker.unpark();
+    strand.parker.give_token();
   } else if (threads_ < most_threads()) {
     const unsigned number = ++last_number_;
     ++threads_;
@@ -151,7 +160,7 @@ void BlockingPool::retire() noexcept {
     if (!worker) return;
     ThreadStrand& strand = rouse(*worker);
     guard.unlock();
-    strand.parker.unpark();
+    strand.parker.give_token();
   }
 }
 

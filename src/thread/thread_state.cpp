@@ -109,9 +109,9 @@ void* ThreadState::thread_main(void* argument) {
   ThreadStrand& strand = adopt_record(*self.record_);  // made before thread_end, so it outlives that
   strand.daemon.store(self.daemon(), std::memory_order_relaxed);
   self.strand_.store(&strand, std::memory_order_release);
+  if (self.clock_) self.clock_->thread_runs();  // and so does the clock's own mark
   thread_end.state = current_state = &self;
   os::name_this_thread(self.name_);
-  if (self.clock_) self.clock_->thread_runs();
   pass(Point::thread_start, &self);
   self.run();
   return nullptr;
