@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 
 #include "plait/plait.hpp"
@@ -100,6 +101,39 @@ TEST(Dump, shows_the_tree_of_a_running_loop) {
                       std::to_string(line) + "\n"),
             std::string::npos)
       << text;
+}
+
+TEST(Dump, the_line_of_gather_is_the_callers_for_it_and_its_branches) {
+  std::uint32_t line = 0, nap_line = 0;
+  std::vector<StrandInfo> seen;
+  nap_line = __LINE__ + 1;
+  const auto nap = []() -> Task<> { co_await sleep(1h); };
+  const auto look = [&]() -> Task<> {
+    seen = strands();
+    throw std::runtime_error("seen");
+    co_return;
+  };
+  const auto both = [&]() -> Task<> {
+    line = __LINE__ + 1;
+    co_await gather(nap(), sleep(1h), look());
+  };
+  EXPECT_THROW(run(both()), ExceptionGroup);
+  std::uint64_t parent = 0;
+  for (const StrandInfo& strand : seen) {
+    if (strand.name == "run()") {
+      parent = strand.id;
+      EXPECT_EQ(strand.state, StrandState::waiting);
+      EXPECT_EQ(strand.awaits_at, (SourceLine{__FILE__, line}));
+    }
+  }
+  ASSERT_NE(parent, 0U);
+  std::vector<std::uint32_t> lines;
+  for (const StrandInfo& strand : seen) {
+    if (strand.parent != parent) continue;
+    EXPECT_EQ(strand.spawned_at, (SourceLine{__FILE__, line}));
+    if (strand.state == StrandState::waiting) lines.push_back(strand.awaits_at.line);
+  }
+  EXPECT_EQ(lines, (std::vector<std::uint32_t>{nap_line, line}));
 }
 
 }  // namespace

@@ -21,10 +21,11 @@ class Branch final : public Strand {
     if (record) close_record(record);
   }
 
-  void start(Nursery& nursery, Strand& parent, std::string_view name = {}) {
+  /// `spawned_at`: the line of the combinator's caller, or null.
+  void start(Nursery& nursery, Strand& parent, const void* spawned_at, std::string_view name = {}) {
     nursery_ = &nursery;
     scheduler = parent.scheduler;
-    record = open_record(false, name, parent.record->awaits_at.load(std::memory_order_relaxed), parent.record);
+    record = open_record(false, name, spawned_at, parent.record);
     root_.attach(&nursery.scope, *this);
     task_.frame().promise().strand = this;
     resume_point = task_.frame();

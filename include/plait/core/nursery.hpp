@@ -34,14 +34,14 @@ class Nursery {
   /// end. `join` throws nothing.
   class Join : public Waiter {
    public:
-    explicit Join(Nursery& nursery) noexcept : Waiter(&not_now), nursery_(nursery) {}
+    Join(Nursery& nursery, const void* at) noexcept : Waiter(&not_now), nursery_(nursery), at_(at) {}
     bool await_ready() const noexcept { return nursery_.live_ == 0; }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> frame,
                        std::source_location at = std::source_location::current()) noexcept {
       strand = frame.promise().strand;
       strand->resume_point = frame;
-      strand->record->suspend(WaitKind::task, address_of(at), &nursery_);
+      strand->record->suspend(WaitKind::task, at_ ? at_ : address_of(at), &nursery_);
       nursery_.joiner_ = this;
     }
     void await_resume() noexcept { nursery_.joiner_ = nullptr; }
@@ -49,9 +49,11 @@ class Nursery {
    private:
     static bool not_now(Operation&) noexcept { return false; }
     Nursery& nursery_;
+    const void* at_;
   };
 
-  Join join() noexcept { return Join(*this); }
+  /// `at`: the line to record where that of the `co_await` is the library's own.
+  Join join(const void* at = nullptr) noexcept { return Join(*this, at); }
 
  private:
   std::size_t live_ = 0;

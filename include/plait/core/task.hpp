@@ -4,6 +4,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <exception>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 
@@ -149,6 +150,27 @@ using AwaitResult = decltype(awaiter_of(std::declval<A>()).await_resume());
 template <class A>
 concept Awaitable = requires(A&& a) { awaiter_of(std::forward<A>(a)).await_resume(); };
 
+/// Awaits an operation that the library wrapped: it is recorded at the line where its strand was spawned.
+template <class A>
+class AtSpawnLine {
+ public:
+  explicit AtSpawnLine(A& awaitable) : inner_(awaiter_of(std::move(awaitable))) {}
+
+  bool await_ready() { return inner_.await_ready(); }
+  template <class Promise>
+  auto await_suspend(std::coroutine_handle<Promise> frame) {
+    if constexpr (requires { inner_.await_suspend(frame, std::source_location()); }) {
+      const void* at = frame.promise().strand->record->spawned_at.load(std::memory_order_relaxed);
+      if (at) return inner_.await_suspend(frame, __builtin_bit_cast(std::source_location, at));
+    }
+    return inner_.await_suspend(frame);
+  }
+  decltype(auto) await_resume() { return inner_.await_resume(); }
+
+ private:
+  decltype(awaiter_of(std::declval<A>())) inner_;
+};
+
 /// The task itself, or one that awaits `awaitable`.
 template <class T>
 Task<T> as_task(Task<T> task) {
@@ -157,7 +179,8 @@ Task<T> as_task(Task<T> task) {
 template <class A>
   requires(!IsTask<std::remove_cvref_t<A>>::value)
 Task<std::decay_t<AwaitResult<A>>> as_task(A awaitable) {
-  co_return co_await std::move(awaitable);
+  AtSpawnLine<A> operation(awaitable);
+  co_return co_await operation;
 }
 
 }  // namespace detail

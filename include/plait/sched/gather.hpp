@@ -11,6 +11,7 @@
 
 #include "plait/core/branch.hpp"
 #include "plait/core/exceptions.hpp"
+#include "plait/core/located_task.hpp"
 
 namespace plait {
 namespace detail {
@@ -60,12 +61,13 @@ NonVoid<T> take_result(Result<T>& result) {
 }
 
 template <class... T>
-Task<std::tuple<NonVoid<T>...>> gather_tasks(Task<T>... tasks) {
+LocatedTask<std::tuple<NonVoid<T>...>> gather_tasks(Task<T>... tasks) {
   Strand& self = co_await CurrentStrand{};
+  const void* at = self.record->awaits_at.load(std::memory_order_relaxed);
   std::tuple<Branch<T>...> branches(std::move(tasks)...);
   NurseryBlock block(self);
-  std::apply([&](auto&... branch) { (branch.start(block.nursery, self), ...); }, branches);
-  co_await block.nursery.join();
+  std::apply([&](auto&... branch) { (branch.start(block.nursery, self, at), ...); }, branches);
+  co_await block.nursery.join(at);
   Failures failures;
   std::apply([&](auto&... branch) { (failures.add(branch.result().error()), ...); }, branches);
   failures.raise("gather");
@@ -77,13 +79,14 @@ template <class T>
 using GatheredRange = std::conditional_t<std::is_void_v<T>, void, std::vector<NonVoid<T>>>;
 
 template <class T>
-Task<GatheredRange<T>> gather_range(std::vector<Task<T>> tasks) {
+LocatedTask<GatheredRange<T>> gather_range(std::vector<Task<T>> tasks) {
   Strand& self = co_await CurrentStrand{};
+  const void* at = self.record->awaits_at.load(std::memory_order_relaxed);
   std::deque<Branch<T>> branches;
   for (Task<T>& task : tasks) branches.emplace_back(std::move(task));
   NurseryBlock block(self);
-  for (Branch<T>& branch : branches) branch.start(block.nursery, self);
-  co_await block.nursery.join();
+  for (Branch<T>& branch : branches) branch.start(block.nursery, self, at);
+  co_await block.nursery.join(at);
   Failures failures;
   for (Branch<T>& branch : branches) failures.add(branch.result().error());
   failures.raise("gather");
