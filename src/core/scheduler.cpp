@@ -86,6 +86,7 @@ void Strand::unpark() noexcept {
   pass(Point::unpark, this);
   if (kind == Kind::task) {
     record->set(StrandState::ready);
+    __builtin_prefetch(resume_point.address());
     scheduler->schedule(*this);
   } else {
     static_cast<ThreadStrand*>(this)->parker.unpark();

@@ -22,6 +22,16 @@ std::uint64_t TimerWheel::slot_begin(unsigned level, unsigned slot) const noexce
   return high | (std::uint64_t{slot} << shift);
 }
 
+/// What a timer wakes is a handful of cold cache lines, fetched side by side here instead of one after the other there:
+/// what it names, and the operation and the frame that it is usually the last part of.
+static void fetch_for_firing(const Timer& timer) noexcept {
+  if (!timer.fires_at) return;
+  const auto* target = static_cast<const std::byte*>(timer.fires_at);
+  for (int i = 0; i < 3; ++i) __builtin_prefetch(target + i * 64);
+  const auto* own = reinterpret_cast<const std::byte*>(&timer);
+  for (int i = 1; i < 3; ++i) __builtin_prefetch(own - i * 64);
+}
+
 bool TimerWheel::expire(TimePoint now) noexcept {
   if (armed_ == 0) {
     // An empty wheel may be set to any time: a later timer starts on a low level.
@@ -38,12 +48,20 @@ bool TimerWheel::expire(TimePoint now) noexcept {
     due.splice_back(slots_[level][slot]);
     occupied_[level] &= ~(std::uint64_t{1} << slot);
     if (begin > time_) time_ = begin;
+    // A long slot is a walk through cold memory, one miss after the other. This second walk from its other end only
+    // touches, so that two misses are under way at a time.
+    const Link* from_end = level > 1 ? due.last() : nullptr;
     while (Timer* timer = due.pop_front()) {
+      if (from_end) {
+        from_end = from_end == timer ? nullptr : from_end->previous;
+        __builtin_prefetch(from_end);
+      }
       if (level == 0) {
         --armed_;
         any = true;
         timer->fire(*timer);
       } else {
+        if (level == kNear) fetch_for_firing(*timer);
         place(*timer);
       }
     }

@@ -40,6 +40,9 @@ class IntrusiveList {
     return first;
   }
 
+  /// The link of the last node; in an empty list that of the list itself.
+  const Link* last() const noexcept { return head_.previous; }
+
   /// The node after `node`, or null at the end.
   T* after(T& node) noexcept {
     Link* next = static_cast<L&>(node).next;

@@ -11,6 +11,8 @@ struct Timer : Link {
   TimePoint deadline{};
   /// Called on the scheduler's thread, once, never before the deadline; the timer is unlinked by then.
   void (*fire)(Timer&) noexcept = nullptr;
+  /// What firing will touch, or null: the wheel brings it into the cache shortly before.
+  const void* fires_at = nullptr;
 };
 
 }  // namespace plait::detail

@@ -25,6 +25,7 @@ class Sleep : public Leaf<Sleep>, private Timer {
       strand->scheduler->schedule_here(*strand);
     } else {
       fire = [](Timer& timer) noexcept { static_cast<Sleep&>(timer).grant(); };
+      fires_at = strand;
       strand->scheduler->arm(*this, deadline_);
     }
     return true;

@@ -49,6 +49,8 @@ class TimerWheel {
   static constexpr unsigned kBits = 6, kSlots = 1 << kBits, kLevels = 11;
   /// A slot with at most this many timers is searched for its earliest; a longer one is taken at its beginning.
   static constexpr int kSearched = 32;
+  /// Timers that leave this level fire within 262 µs, and there are rarely too many of them for the cache.
+  static constexpr unsigned kNear = 3;
   using Slot = IntrusiveList<Timer, Link>;
 
   static std::uint64_t key(TimePoint t) noexcept {
