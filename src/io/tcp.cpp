@@ -86,7 +86,7 @@ bool Accept::abort_accept(Operation& operation) noexcept {
 bool Accept::begin_accept(Strand& self, std::coroutine_handle<> frame, const void* at) {
   buffer = &peer_;
   auto& listener = static_cast<ListenerState&>(*descriptor);
-  if (listener.rests_until == TimePoint{}) [[likely]]
+  if (listener.rests_until == TimePoint{} || !listener.fd.valid()) [[likely]]
     return begin(self, frame, at);
   if (!enter(self)) return false;
   park(self, frame, at);

@@ -63,6 +63,7 @@ void EventLoop::give_back(EventLoop& loop) noexcept {
 void EventLoop::enter(Nursery& spawned) {
   poller_->enter();
   timers_.restart(now());
+  last_timers_ = TimePoint{};
   driver_ = &this_thread_strand();
   set_current(this);
   spawned_ = &spawned;

@@ -5,8 +5,12 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <bit>
 #include <chrono>
+#include <cstdio>
 #include <ctime>
+#include <memory>
+#include <source_location>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -16,6 +20,7 @@
 #include "plait/sched/run.hpp"
 #include "plait/sched/sleep.hpp"
 #include "plait/sched/spawn.hpp"
+#include "plait/testing/virtual_time.hpp"
 #include "support/descriptors.hpp"
 
 namespace {
@@ -72,6 +77,12 @@ Task<std::string> error_of(Task<T> task, int& code) {
     co_return error.what();
   }
   co_return "";
+}
+
+constexpr unsigned read_one_line = __LINE__ + 3;
+Task<> read_one(Stream& stream) {
+  char byte[1];
+  co_await stream.read_some(byte);
 }
 
 Task<std::size_t> read_once(Stream& stream) {
@@ -488,6 +499,105 @@ TEST_F(TcpTest, ARestingAcceptCanBeCancelledAndClosed) {
         EXPECT_THROW(co_await resting, plait::Cancelled);
       }
     }
+  });
+}
+
+TEST_F(TcpTest, AClosedListenerThatWouldRestSaysThatItIsClosed) {
+  plait::run([]() -> Task<> {
+    Listener listener = co_await plait::listen_tcp("127.0.0.1", 0);
+    Stream client = co_await plait::connect_tcp("127.0.0.1", listener.port());
+    auto accept = [&]() -> Task<> { co_await listener.accept(); };
+    int code = 0;
+    {
+      NoMoreDescriptors limit;
+      co_await error_of(accept(), code);
+      EXPECT_EQ(code, EMFILE);
+    }
+    listener.close();
+    co_await error_of(accept(), code);
+    EXPECT_EQ(code, EBADF);
+  });
+}
+
+TEST_F(TcpTest, AStreamThatIsAlwaysReadyStarvesNobody) {
+  plait::run([]() -> Task<> {
+    auto [client, server] = co_await connected_pair();
+    const std::string block(1 << 16, 'x');
+    bool stop = false;
+    auto writing = plait::spawn([&]() -> Task<> {
+      while (!stop) co_await client.write(block);
+      client.shutdown_write();
+    });
+    auto reading = plait::spawn(read_all(server, 16));
+    int ticks = 0;
+    for (; ticks < 20; ++ticks) co_await plait::sleep(1ms);
+    stop = true;
+    co_await writing;
+    EXPECT_GT((co_await reading).size(), block.size());
+    EXPECT_EQ(ticks, 20);
+  });
+}
+
+// What another implementation of TCP makes of it: Python's.
+TEST_F(TcpTest, APythonClientIsServed) {
+  plait::run([]() -> Task<> {
+    Listener listener = co_await plait::listen_tcp("127.0.0.1", 0);
+    const std::string command =
+        "python3 -c 'import socket\n"
+        "s = socket.create_connection((\"127.0.0.1\", " +
+        std::to_string(listener.port()) +
+        "))\n"
+        "s.sendall(b\"x\" * 1000000); s.shutdown(socket.SHUT_WR)\n"
+        "n = 0\n"
+        "while d := s.recv(65536): n += len(d)\n"
+        "assert n == 1000000'";
+    std::FILE* python = ::popen(command.c_str(), "r");
+    co_await echo(co_await listener.accept());
+    EXPECT_EQ(::pclose(python), 0);
+  });
+}
+
+TEST_F(TcpTest, TimeInATestJumpsOnlyWhenTheKernelOwesNothing) {
+  int exchanged = 0;
+  const auto result = plait::testing::run([&]() -> Task<> {
+    auto [client, server] = co_await connected_pair();
+    auto echoing = plait::spawn(echo(std::move(server)));
+    auto talking = plait::spawn([&]() -> Task<> {
+      for (; exchanged < 200; ++exchanged) {
+        co_await client.write("x");
+        co_await read_once(client);
+      }
+      client.shutdown_write();
+    });
+    co_await plait::sleep(24h);
+    EXPECT_EQ(exchanged, 200);
+    co_await talking;
+    co_await echoing;
+  });
+  EXPECT_EQ(exchanged, 200);
+  EXPECT_EQ(result.elapsed, 24h);
+}
+
+/// The line that the record of strands shows for `f`'s strand.
+template <class T>
+unsigned await_line(Future<T>& f) {
+  const void* at = f.state()->strand_record->awaits_at.load();
+  return at ? std::bit_cast<std::source_location>(at).line() : 0;
+}
+
+TEST_F(TcpTest, TheRecordShowsTheLineThatWaits) {
+  plait::run([]() -> Task<> {
+    auto [client, server] = co_await connected_pair();
+    FullListener full = co_await full_listener();
+    const int port = full.listener.port();
+    const unsigned line = __LINE__;
+    auto reading = plait::spawn([&]() -> Task<> { co_await read_one(server); });
+    auto connecting = plait::spawn([&]() -> Task<> { co_await plait::connect_tcp("127.0.0.1", port); });
+    co_await plait::sleep(1ms);
+    EXPECT_EQ(await_line(connecting), line + 2);
+    EXPECT_EQ(await_line(reading), read_one_line);
+    reading.cancel();
+    connecting.cancel();
   });
 }
 
