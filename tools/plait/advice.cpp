@@ -12,8 +12,8 @@ namespace {
 
 // Above this share of CPU in the sequential wall time, the work computes more than it waits.
 constexpr double kComputes = 0.6;
-// From this speed-up on, one thread must have overlapped waiting.
-constexpr double kOverlaps = 1.3;
+// Above this share of the sequential wall time without a core, others have decided the figures.
+constexpr double kBusy = 0.25;
 // A way that is this close to the best one is as good, and its other qualities decide.
 constexpr double kAsGood = 1.10;
 // What a way must win to be worth changing a program for.
@@ -30,13 +30,16 @@ struct View {
   [[nodiscard]] double speed_up(const WayFigures& way) const {
     return sequential.median.wall_s / std::max(way.median.wall_s, 1e-9);
   }
-  [[nodiscard]] double cpu_share() const { return sequential.median.cpu_s / std::max(sequential.median.wall_s, 1e-9); }
-  // A busy machine makes a computing program look like a waiting one: it waits for a core. But then one loop, which is
-  // one thread, gains nothing.
-  [[nodiscard]] bool computes() const {
-    const WayFigures* one_loop = block.find(Way::kCoroutines);
-    return cpu_share() >= kComputes || (one_loop != nullptr && speed_up(*one_loop) < kOverlaps);
+  // Of the time in which it could compute: waiting for a core is not waiting for an answer.
+  [[nodiscard]] double cpu_share() const {
+    return std::min(1.0,
+                    sequential.median.cpu_s / std::max(sequential.median.wall_s - sequential.median.no_core_s, 1e-9));
   }
+  [[nodiscard]] double no_core_share() const {
+    return sequential.median.no_core_s / std::max(sequential.median.wall_s, 1e-9);
+  }
+  [[nodiscard]] bool computes() const { return cpu_share() >= kComputes; }
+  [[nodiscard]] bool busy() const { return no_core_share() >= kBusy; }
   [[nodiscard]] bool as_good(const WayFigures& way) const { return way.median.wall_s <= best.median.wall_s * kAsGood; }
 };
 
@@ -58,10 +61,24 @@ std::string memory(const WayFigures& way) {
 }
 
 std::string cpu_share(const View& view) {
-  return fmt::format("CPU/wall(sequential) = {:.0f}%", view.cpu_share() * 100);
+  return fmt::format("CPU share(sequential) = {:.0f}%", view.cpu_share() * 100);
 }
 
 std::string cores(const View& view) { return fmt::format("cores = {}", view.figures.cores); }
+
+// The cores were shared with others, and who got how much of them is not a property of the ways.
+Recommendation measure_again(const View& view) {
+  Recommendation r{.work = view.work, .choose = Way::kSequential, .text = {}, .used = {}, .changed_by = {}};
+  r.text = fmt::format(
+      "Stay as you are, and measure again: other programs kept the cores from the sequential way for {:.0f}% of its "
+      "time, so "
+      "these figures say more about them than about the ways.",
+      view.no_core_share() * 100);
+  r.used = {wall(view.sequential),
+            fmt::format("without a core(sequential) = {}", show_seconds(view.sequential.median.no_core_s))};
+  r.changed_by = "a quiet machine.";
+  return r;
+}
 
 Recommendation stay_synchronous(const View& view) {
   Recommendation r{.work = view.work, .choose = Way::kSequential, .text = {}, .used = {}, .changed_by = {}};
@@ -104,7 +121,7 @@ Recommendation for_computing(const View& view) {
   }
   r.text += " Threads of C++ are parallel; processes would buy isolation from crashes, not speed.";
   r.changed_by = fmt::format(
-      "one core (then stay synchronous), or work that waits more than it computes (CPU/wall below {:.0f}%: then "
+      "one core (then stay synchronous), or work that waits more than it computes (a CPU share below {:.0f}%: then "
       "coroutines).",
       kComputes * 100);
   return r;
@@ -147,6 +164,7 @@ Recommendation recommend(const Figures& figures, Work work) {
   const View view{figures, block, work, sequential, *best};
   // Half the distance between the extremes may be chance, on both sides.
   const double chance = sequential.spread + best->spread;
+  if (view.computes() && view.busy()) return measure_again(view);
   if (view.speed_up(*best) < kWorthIt + chance) return stay_synchronous(view);
   return view.computes() ? for_computing(view) : for_waiting(view);
 }

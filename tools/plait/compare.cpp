@@ -8,8 +8,8 @@
 #include <fstream>
 #include <optional>
 #include <system_error>
-#include <thread>
 
+#include "cores.hpp"
 #include "interrupt.hpp"
 #include "page.hpp"
 #include "parts.hpp"
@@ -52,7 +52,7 @@ Figures measure(Runner& runner, const Tree& tree) {
     const Sample sample = runner.run_next();
     if (step.round > 0) samples[{step.work, step.way}].push_back(sample);
   }
-  Figures figures{.cores = std::max(1U, std::thread::hardware_concurrency()),
+  Figures figures{.cores = usable_cores(),
                   .files = tree.files.size(),
                   .bytes = tree.bytes,
                   .requests = kRequests,

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <plait/plait.hpp>
-#include <plait/thread.hpp>
 
 #include <deque>
 #include <vector>

@@ -5,6 +5,8 @@
 
 #include <stdexcept>
 
+#include "regular_file.hpp"
+
 namespace plait::tool {
 namespace {
 
@@ -58,14 +60,14 @@ FileResult hash_file(const char* name, HashBench& bench) {
     if (got == 0) break;
     bench.hash.update(bench.room().first(got));
   }
-  return finished(file, bench);
+  return finished(bench, file.got(), file.reason());
 }
 
-FileResult finished(const RegularFile& file, HashBench& bench) {
+FileResult finished(HashBench& bench, std::uint64_t size, int reason) {
   FileResult result;
   result.digest = bench.hash.finish();
-  result.size = file.got();
-  result.reason = file.reason();
+  result.size = size;
+  result.reason = reason;
   result.settled = 1;
   return result;
 }

@@ -8,8 +8,6 @@
 #include <span>
 #include <string>
 
-#include "regular_file.hpp"
-
 struct evp_md_ctx_st;
 
 namespace plait::tool {
@@ -57,7 +55,7 @@ struct HashBench {
 /// Throws: nothing; what went wrong is in the result.
 FileResult hash_file(const char* name, HashBench& bench);
 
-/// The result of a file whose parts have all gone through the bench; the bench is ready for the next file.
-FileResult finished(const RegularFile& file, HashBench& bench);
+/// The result of a file whose parts have gone through the bench, which is then ready for the next file.
+FileResult finished(HashBench& bench, std::uint64_t size, int reason);
 
 }  // namespace plait::tool

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "reasons.hpp"
+#include "regular_file.hpp"
 #include "test_support.hpp"
 
 namespace plait::tool {

@@ -2,7 +2,6 @@
 #include "experiment.hpp"
 
 #include <plait/plait.hpp>
-#include <plait/thread.hpp>
 
 #include <chrono>
 #include <deque>

@@ -51,6 +51,7 @@ WayFigures summarise(Way way, std::vector<Sample> rounds) {
   figures.way = way;
   figures.median = {.wall_s = median_of(rounds, &Sample::wall_s),
                     .cpu_s = median_of(rounds, &Sample::cpu_s),
+                    .no_core_s = median_of(rounds, &Sample::no_core_s),
                     .longest_stall_s = median_of(rounds, &Sample::longest_stall_s),
                     .peak_memory = median_of(rounds, &Sample::peak_memory),
                     .threads = median_of(rounds, &Sample::threads),

@@ -24,6 +24,7 @@ std::string_view way_asks(Way way);
 struct Sample {
   double wall_s = 0;
   double cpu_s = 0;                    ///< user and system time
+  double no_core_s = 0;                ///< how long the main program could have run and had no core
   double longest_stall_s = 0;          ///< how late the latest beat of a 10 ms heartbeat in the main program came
   std::uint64_t peak_memory = 0;       ///< bytes resident
   std::uint64_t threads = 0;           ///< the most that lived at once

@@ -19,6 +19,7 @@ Way way_from(const std::string& name) {
 void to_json(nlohmann::json& out, const Sample& sample) {
   out = {{"wall_s", sample.wall_s},
          {"cpu_s", sample.cpu_s},
+         {"no_core_s", sample.no_core_s},
          {"longest_stall_s", sample.longest_stall_s},
          {"peak_memory_bytes", sample.peak_memory},
          {"threads", sample.threads},
@@ -28,6 +29,7 @@ void to_json(nlohmann::json& out, const Sample& sample) {
 void from_json(const nlohmann::json& in, Sample& sample) {
   in.at("wall_s").get_to(sample.wall_s);
   in.at("cpu_s").get_to(sample.cpu_s);
+  in.at("no_core_s").get_to(sample.no_core_s);
   in.at("longest_stall_s").get_to(sample.longest_stall_s);
   in.at("peak_memory_bytes").get_to(sample.peak_memory);
   in.at("threads").get_to(sample.threads);

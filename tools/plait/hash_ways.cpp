@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 // The CPU-bound half: the same files, read and hashed in each way.
-#include <algorithm>
-#include <thread>
+#include <sys/stat.h>
 
+#include <cerrno>
+#include <system_error>
+
+#include "cores.hpp"
 #include "crew.hpp"
 #include "parts.hpp"
+#include "reasons.hpp"
+#include "regular_file.hpp"
 #include "work_list.hpp"
 
 namespace plait::tool {
@@ -15,15 +20,30 @@ void hash_until_done(const NameList& names, WorkList& list) {
   while (auto i = list.take()) list.settle(*i, hash_file(names[*i], bench));
 }
 
-// Awaits each call that may wait for the disk, and hashes between them, on the loop's thread.
+// Awaits the opening and each read, and hashes between them, on the loop's thread.
 Task<FileResult> hash_awaiting(const char* name, HashBench& bench) {
-  RegularFile file = co_await to_thread([name] { return RegularFile(name); });
-  while (!file.complete()) {
-    const std::size_t got = co_await to_thread([&] { return file.read(bench.room()); });
-    if (got == 0) break;
-    bench.hash.update(bench.room().first(got));
+  Extent extent;
+  int reason = 0;
+  try {
+    // Opening a FIFO would wait for its writer. The walk has just looked this name up, so it does not wait for a disk.
+    struct stat now{};
+    reason = ::stat(name, &now) == 0 ? int(unread_for_mode(now.st_mode)) : errno;
+    if (reason != 0) co_return finished(bench, 0, reason);
+    extent = Extent(static_cast<std::uint64_t>(now.st_size));
+    File file = co_await open_file(name);
+    while (!extent.complete()) {
+      const std::size_t got = co_await file.read_some(bench.room());
+      if (got == 0) {
+        reason = extent.reason_at_end(file.native_handle());
+        break;
+      }
+      extent.add(got);
+      bench.hash.update(bench.room().first(got));
+    }
+  } catch (const std::system_error& error) {
+    reason = error.code().value();
   }
-  co_return finished(file, bench);
+  co_return finished(bench, extent.got(), reason);
 }
 
 Task<> hash_awaiting_until_done(const NameList& names, WorkList& list) {
@@ -41,7 +61,7 @@ Task<> send_to_threads_until_done(const NameList& names, WorkList& list) {
 }  // namespace
 
 Sample hash_files(Way way, const NameList& names, const Board& board) {
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  const unsigned cores = usable_cores();
   Meter meter;
   WorkList list(board, meter);
   switch (way) {

@@ -31,12 +31,21 @@ std::uint64_t status_number(const std::string& field) {
   return 0;
 }
 
+// The second number of schedstat: nanoseconds on the run queue. It is that of the calling process's first thread.
+double seconds_without_core() {
+  std::ifstream schedstat("/proc/self/schedstat");
+  double running = 0, waiting = 0;
+  schedstat >> running >> waiting;
+  return waiting / 1e9;
+}
+
 }  // namespace
 
 Meter::Meter() : begin_(Clock::now()), last_beat_(begin_) {
   const rusage now = usage();
   cpu_before_ = cpu_seconds(now);
   switches_before_ = switches(now);
+  no_core_before_ = seconds_without_core();
 }
 
 void Meter::beat() {
@@ -62,6 +71,7 @@ Sample Meter::stop() {
   count_threads();
   return {.wall_s = std::chrono::duration<double>(last_beat_ - begin_).count(),
           .cpu_s = cpu_seconds(now) - cpu_before_,
+          .no_core_s = seconds_without_core() - no_core_before_,
           .longest_stall_s = std::chrono::duration<double>(longest_stall_).count(),
           // Not ru_maxrss: that one remembers the parent's memory across exec.
           .peak_memory = status_number("VmHWM:") * 1024,

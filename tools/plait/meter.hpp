@@ -34,6 +34,7 @@ class Meter {
   Clock::duration longest_stall_{};
   std::atomic<std::uint64_t> threads_{1};
   double cpu_before_;
+  double no_core_before_;
   std::uint64_t switches_before_;
 };
 

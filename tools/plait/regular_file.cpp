@@ -11,13 +11,20 @@
 
 namespace plait::tool {
 
+int Extent::reason_at_end(int fd) const {
+  // Fewer bytes than announced are not enough: files of /sys announce a page and hold a line.
+  struct stat now{};
+  if (got_ >= announced_ || ::fstat(fd, &now) != 0) return kRead;
+  return static_cast<std::uint64_t>(now.st_size) < announced_ ? kShrank : kRead;
+}
+
 RegularFile::RegularFile(const char* name) : fd_(::open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {
   struct stat now{};
   if (fd_ < 0 || ::fstat(fd_, &now) != 0) {
     reason_ = errno;
   } else {
     reason_ = unread_for_mode(now.st_mode);
-    announced_ = static_cast<std::uint64_t>(now.st_size);
+    extent_ = Extent(static_cast<std::uint64_t>(now.st_size));
   }
 }
 
@@ -31,18 +38,12 @@ std::size_t RegularFile::read(std::span<std::byte> into) {
   do {
     got = ::read(fd_, into.data(), into.size());
   } while (got < 0 && errno == EINTR);
-  if (got > 0) {
-    got_ += static_cast<std::uint64_t>(got);
-    return static_cast<std::size_t>(got);
+  if (got <= 0) {
+    reason_ = got < 0 ? errno : extent_.reason_at_end(fd_);
+    return 0;
   }
-  struct stat now{};
-  if (got < 0) {
-    reason_ = errno;
-  } else if (got_ < announced_ && ::fstat(fd_, &now) == 0 && static_cast<std::uint64_t>(now.st_size) < announced_) {
-    // Fewer bytes than announced are not enough: files of /sys announce a page and hold a line.
-    reason_ = kShrank;
-  }
-  return 0;
+  extent_.add(static_cast<std::size_t>(got));
+  return static_cast<std::size_t>(got);
 }
 
 }  // namespace plait::tool

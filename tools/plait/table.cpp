@@ -84,8 +84,9 @@ std::vector<std::string> row_of(const WayFigures& way, const Block& block) {
 
 std::string block_title(const Figures& figures, Work work) {
   if (work == Work::kCpuBound) {
-    return fmt::format("CPU-bound: {} files, {}, read and hashed on {} core{}", show_count(figures.files),
-                       show_bytes(static_cast<double>(figures.bytes)), figures.cores, figures.cores == 1 ? "" : "s");
+    return fmt::format("CPU-bound: {} file{}, {}, read and hashed on {} core{}", show_count(figures.files),
+                       figures.files == 1 ? "" : "s", show_bytes(static_cast<double>(figures.bytes)), figures.cores,
+                       figures.cores == 1 ? "" : "s");
   }
   return fmt::format("IO-bound: {} requests of {}, at most {} in flight", show_count(figures.requests),
                      show_seconds(figures.request_s), figures.in_flight);
