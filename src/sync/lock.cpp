@@ -53,10 +53,13 @@ bool Lock::lock_slow(TimePoint deadline) {
   const TimePoint since = now();
   self.record->suspend(detail::WaitKind::lock, nullptr, this);
   bool held = !enqueue(waiter);
+  TimePoint until = deadline;
   while (!held) {
-    self.parker.park(deadline);
+    self.parker.park(until);
     held = waiter.claim() == detail::Claim::granted || try_after_wake(waiter, since);
-    if (!held && deadline != detail::kNever && now() >= deadline && withdraw(waiter)) break;
+    if (held || until == detail::kNever || now() < until) continue;
+    if (withdraw(waiter)) break;
+    until = detail::kNever;  // handed over a moment ago: the grant is on its way, and touches the waiter
   }
   self.record->set(detail::StrandState::running);
   return held;
@@ -81,7 +84,7 @@ bool Lock::enqueue(detail::Waiter& waiter) noexcept {
 /// A thread that was woken, perhaps for no reason, tries for the lock. True: it holds it.
 bool Lock::try_after_wake(detail::Waiter& waiter, TimePoint since) noexcept {
   std::scoped_lock guard(queue_lock_);
-  if (!waiter.linked()) return true;  // handed over
+  if (!waiter.linked()) return false;  // handed over: held once the grant has come [W3]
   const bool first = queue_.front() == &waiter;
   const bool starving = first && now() - since > kPatience;
   std::uint32_t word = word_.load(std::memory_order_relaxed);
