@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <ratio>
 #include <type_traits>
+#include <utility>
 
 #include "plait/base/contract.hpp"
 
@@ -32,6 +33,10 @@ constexpr Duration to_duration(std::chrono::duration<Rep, Period> d) {
     if (ns >= static_cast<long double>(Duration::max().count())) return Duration::max();
     if (ns <= static_cast<long double>(Duration::min().count())) return Duration::min();
     return Duration(static_cast<Duration::rep>(std::ceil(ns)));
+  } else if constexpr (std::is_unsigned_v<Rep>) {
+    using Signed = std::chrono::duration<std::int64_t, Period>;
+    return std::in_range<std::int64_t>(d.count()) ? to_duration(Signed(static_cast<std::int64_t>(d.count())))
+                                                  : to_duration(Signed::max());
   } else if constexpr (std::ratio_less_equal_v<Period, Duration::period>) {
     return std::chrono::ceil<Duration>(d);
   } else {
