@@ -30,6 +30,10 @@ UnretrievedHandler set_unretrieved_handler(UnretrievedHandler handler) noexcept 
 
 namespace detail {
 
+void refuse_empty_future() {
+  misuse("Future: it is empty (default-constructed, moved from, or awaited as an rvalue before).");
+}
+
 void report_unretrieved(const std::exception_ptr& error, std::string name,
                         const std::source_location& spawned_at) noexcept {
   try {
@@ -88,6 +92,10 @@ void FutureStateBase::drop_handle() noexcept {
   std::uint32_t word = word_.load(std::memory_order_acquire);
   if (word == kDone) return destroy();
   word = lock();
+  if (const std::size_t waiters = waiters_.size(); waiters != 0) [[unlikely]] {
+    fail("the Future of \"" + std::string(strand_record->name) + "\" was destroyed while " + std::to_string(waiters) +
+         " strand(s) await it; keep it until they are done, or share() it.");
+  }
   unlock(word | kHandleGone);
   if (word == kDone) destroy();
 }

@@ -43,7 +43,8 @@ thread_local Slot slot;
   }
   if (!strand) strand = new ThreadStrand;
   strand->scope = nullptr;
-  strand->root.attach(nullptr, *strand);
+  std::destroy_at(&strand->root);  // the thread before may have been cancelled
+  std::construct_at(&strand->root)->attach(nullptr, *strand);
   strand->daemon.store(false, std::memory_order_relaxed);
   const char* name = os::thread_id() == os::process_id() ? "main" : "";
   strand->record = record ? record : open_record(true, name, nullptr, nullptr);

@@ -22,12 +22,12 @@ Atomic<IoOperation*>& IoOperation::slot() const noexcept { return reads() ? desc
 
 bool IoOperation::enter(Strand& self) {
   strand = &self;
-  if (self.scope->effective()) [[unlikely]] {
+  pass(Point::checkpoint, descriptor);
+  if (self.cancelled) [[unlikely]] {
     descriptor = nullptr;
     result = kAborted;
     return false;
   }
-  pass(Point::primitive, descriptor);
   if (!descriptor) return true;
   fd = descriptor->fd.get();
   IoOperation* other = nullptr;

@@ -40,6 +40,8 @@ namespace detail {
 void report_unretrieved(const std::exception_ptr& error, const StrandRecord& record) noexcept;
 void report_unretrieved(const std::exception_ptr& error, std::string name,
                         const std::source_location& spawned_at) noexcept;
+/// Throws std::logic_error.
+[[noreturn]] void refuse_empty_future();
 
 /// What a started strand and its handle share; each lets go once, and the last frees it [W2]. A cancel request that is
 /// on its way from another thread to the strand's home is a third party.
@@ -49,7 +51,7 @@ class FutureStateBase {
 
   /// The strand has ended and its result is in place: wakes who waits. The strand's last touch.
   void complete() noexcept;
-  /// The handle's last touch.
+  /// The handle's last touch. Ends the program if others still await it.
   void drop_handle() noexcept;
 
   /// For FutureAwaiter. `enqueue`: false if done.
@@ -143,7 +145,8 @@ class FutureDone : public FutureWait<FutureDone<T>, T> {
 
 /// The handle of a started strand: a spawned task, a thread's call, a pool's job (asyncio's Task, concurrent.futures'
 /// Future). Move-only; may be awaited by many, from tasks of any loop and from threads. Dropping it does not stop the
-/// strand; an error nobody looked at is then reported by the handler of `set_unretrieved_handler`.
+/// strand; an error nobody looked at is then reported by the handler of `set_unretrieved_handler`. It must not be
+/// destroyed while others await it: the program stops with a sentence.
 ///
 /// As an lvalue, `co_await f` and `f.result()` give `const T&`; as an rvalue, `T`.
 template <class T>
@@ -160,25 +163,25 @@ class [[nodiscard]] Future {
   }
   void swap(Future& other) noexcept { std::swap(state_, other.state_); }
 
-  /// False for a default-constructed or moved-from handle, on which nothing else may be called.
+  /// False for a default-constructed or moved-from handle; all below then throws std::logic_error.
   bool valid() const noexcept { return state_ != nullptr; }
   /// It has a result, an error, or was cancelled. Never waits; from any thread.
-  bool done() const noexcept { return state_->done(); }
+  bool done() const { return open().done(); }
   /// Cancels the strand: its outermost scope, hence its next checkpoint (`Task.cancel`). Does not wait. A strand that
   /// has ended is left alone. From any thread.
-  void cancel() noexcept { state_->request_cancel(); }
+  void cancel() { open().request_cancel(); }
 
   /// In a plain thread: waits, then gives the value or throws the strand's exception. Throws std::logic_error on a
   /// loop's thread: `co_await` it there.
   decltype(auto) result() const& {
     detail::Scheduler::refuse_to_block("Future::result()", "co_await the Future instead.");
-    detail::FutureView<T> op(*state_);
+    detail::FutureView<T> op(open());
     op.wait_in_thread(detail::kNever);
     return op.take();
   }
   T result() && {
     detail::Scheduler::refuse_to_block("Future::result()", "co_await the Future instead.");
-    detail::FutureTake<T> op(*state_);
+    detail::FutureTake<T> op(open());
     op.wait_in_thread(detail::kNever);
     return op.take();
   }
@@ -186,7 +189,7 @@ class [[nodiscard]] Future {
   template <class Rep, class Period>
   bool wait_for(std::chrono::duration<Rep, Period> limit) const {
     detail::Scheduler::refuse_to_block("Future::wait_for()", "co_await a timeout round it instead.");
-    detail::FutureDone<T> op(*state_);
+    detail::FutureDone<T> op(open());
     return op.wait_in_thread(detail::add(now(), detail::to_duration(limit)));
   }
   /// The exception it ended with, or null. Only when `done()`. Counts as looking at it.
@@ -197,9 +200,12 @@ class [[nodiscard]] Future {
   }
 
   /// Awaits the end. On cancel: the waiting ends, the strand goes on.
-  auto operator co_await() const& noexcept { return detail::FutureView<T>(*state_); }
+  auto operator co_await() const& { return detail::FutureView<T>(open()); }
   /// Awaits the end and moves the value out.
-  auto operator co_await() && noexcept { return Taking(std::move(*this)); }
+  auto operator co_await() && {
+    open();
+    return Taking(std::move(*this));
+  }
 
   /// A copyable handle to the same strand; this one is empty afterwards.
   std::shared_ptr<const Future> share() && { return std::make_shared<const Future>(std::move(*this)); }
@@ -217,6 +223,12 @@ class [[nodiscard]] Future {
    private:
     Future held_;
   };
+
+  detail::FutureState<T>& open() const {
+    if (!state_) [[unlikely]]
+      detail::refuse_empty_future();
+    return *state_;
+  }
 
   detail::FutureState<T>* state_ = nullptr;
 };

@@ -9,6 +9,7 @@ namespace plait::detail {
 
 /// The places that a schedule can be driven from.
 enum class Point : std::uint8_t {
+  checkpoint,    ///< a task is about to ask whether it is cancelled, before an operation that may wait
   thread_start,  ///< a thread is about to run its body
   park,          ///< a strand is about to wait
   unpark,        ///< a strand is made ready

@@ -33,11 +33,19 @@ class Leaf : public Waiter {
   bool await_suspend(std::coroutine_handle<Promise> frame, std::source_location at = std::source_location::current()) {
     Strand& s = *frame.promise().strand;
     strand = &s;
+    pass(Point::checkpoint, object_);
     if (s.cancelled) [[unlikely]] {
       settle(Claim::aborted);
       return false;
     }
-    pass(Point::primitive, object_);
+    return await_after_checkpoint(frame, at);
+  }
+
+  /// The rest of `await_suspend`, for an operation that has its checkpoint behind it.
+  template <class Promise>
+  bool await_after_checkpoint(std::coroutine_handle<Promise> frame, std::source_location at) {
+    Strand& s = *frame.promise().strand;
+    strand = &s;
     if (self().try_now()) {
       settle(Claim::granted);
       if (s.spend()) [[likely]]
@@ -53,6 +61,7 @@ class Leaf : public Waiter {
     s.waiting = this;
     if (self().enqueue()) return true;
     s.waiting = nullptr;
+    s.record->set(StrandState::running);
     settle(Claim::granted);
     return false;
   }
@@ -90,7 +99,9 @@ class Leaf : public Waiter {
   bool park_until_settled(ThreadStrand& s, TimePoint deadline) {
     while (claim() == Claim::waiting) {
       s.parker.park(deadline);
-      if (claim() == Claim::waiting && deadline != kNever && now() >= deadline && self().withdraw()) return false;
+      if (claim() != Claim::waiting || deadline == kNever || now() < deadline) continue;
+      if (self().withdraw()) return false;
+      deadline = kNever;  // granted a moment ago: the grant is on its way
     }
     return true;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 
 #include "plait/core/leaf.hpp"
 #include "plait/core/scope.hpp"
@@ -23,7 +24,7 @@ class Nursery {
   /// The last touch of the nursery by an ending child.
   void child_ended() noexcept {
     if (--live_ != 0) return;
-    if (joiner_) joiner_->grant();
+    if (joiner_) std::exchange(joiner_, nullptr)->grant();
     if (idle_) *idle_ = true;
   }
   /// Sets `idle` when no child lives; for a driver of the loop that is no strand itself.
@@ -44,7 +45,7 @@ class Nursery {
       strand->record->suspend(WaitKind::task, at_ ? at_ : address_of(at), &nursery_);
       nursery_.joiner_ = this;
     }
-    void await_resume() noexcept { nursery_.joiner_ = nullptr; }
+    void await_resume() const noexcept {}
 
    private:
     static bool not_now(Operation&) noexcept { return false; }

@@ -64,6 +64,7 @@ class Promise {
   }
   /// Completes the future with an exception, which whoever awaits it gets.
   void set_error(std::exception_ptr error) {
+    if (!error) detail::misuse("Promise::set_error(): there is no error in the exception_ptr.");
     take_open("set_error").result.set_error(std::move(error));
     finish();
   }

@@ -28,6 +28,14 @@ class CallbackWait : public FutureWait<CallbackWait<T>, T> {
   CallbackWait(FutureState<T>& state, std::function<void()>& stop) noexcept
       : FutureWait<CallbackWait<T>, T>(state), stop_(&stop) {}
 
+  /// The operation runs already, so a cancel that came while it was started can't simply end the wait.
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> frame, std::source_location at = std::source_location::current()) {
+    if (!*stop_) return Leaf<CallbackWait>::await_suspend(frame, at);
+    const bool suspended = this->await_after_checkpoint(frame, at);
+    if (suspended && frame.promise().strand->cancelled) frame.promise().strand->abort_wait();
+    return suspended;
+  }
   bool withdraw() noexcept {
     if (!*stop_) return FutureWait<CallbackWait<T>, T>::withdraw();
     std::exchange(*stop_, nullptr)();
@@ -46,17 +54,19 @@ template <class T, class Start>
 Task<T> await_callback(Start start) {
   // Checkpoint: in a cancelled scope nothing is started.
   Strand& self = co_await CurrentStrand{};
+  pass(Point::checkpoint, nullptr);
   if (self.cancelled) throw Cancelled{};
   Promise<T> promise;
   Future<T> answer = promise.future();
+  answer.state()->look();
   std::function<void()> stop;
+  // A Callback that `start` does not keep dies at the end of the call, so that the wait ends.
   if constexpr (std::is_void_v<std::invoke_result_t<Start&, Callback<T>>>) {
-    start(std::move(promise));
+    start(Callback<T>(std::move(promise)));
   } else {
-    stop = start(std::move(promise));
+    stop = start(Callback<T>(std::move(promise)));
   }
   CallbackWait<T> wait(*answer.state(), stop);
-  answer.state()->look();
   co_return co_await wait;
 }
 

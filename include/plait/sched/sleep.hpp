@@ -60,6 +60,7 @@ class Yield {
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> frame, std::source_location at = std::source_location::current()) {
     Strand& s = *frame.promise().strand;
+    pass(Point::checkpoint, nullptr);
     if (s.cancelled) [[unlikely]] {
       aborted_ = true;
       return false;

@@ -62,7 +62,11 @@ class TaskState final : public FutureState<T>, public Strand, public FrameAlloca
 
   static void ended(Strand& strand) {
     auto& self = static_cast<TaskState&>(strand);
-    self.result.adopt(self.task_.frame().promise().result);
+    try {
+      self.result.adopt(self.task_.frame().promise().result);
+    } catch (...) {
+      self.result.set_error(std::current_exception());
+    }
     // The coroutine's parameters die with its end, as a function's do, and not with the handle.
     {
       Task<T> frame = std::move(self.task_);
@@ -97,6 +101,13 @@ auto keep_alive(F f, Args... args) -> std::invoke_result_t<F&, Args&...> {
   co_return co_await std::invoke(f, args...);
 }
 
+/// `keep_alive` of copies of its arguments.
+template <class F, class... Args>
+auto kept(F&& f, Args&&... args) {
+  refuse_twice_destroyed<F, Args...>();
+  return keep_alive<std::decay_t<F>, std::decay_t<Args>...>(std::forward<F>(f), std::forward<Args>(args)...);
+}
+
 template <class F, class... Args>
 concept MakesTask = IsTask<std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>&...>>::value;
 
@@ -115,17 +126,32 @@ Future<T> spawn(Task<T> task, SpawnOptions options = {}, std::source_location at
 template <class F>
   requires detail::MakesTask<F>
 auto spawn(F&& f, SpawnOptions options = {}, std::source_location at = std::source_location::current()) {
-  detail::refuse_twice_destroyed<F>();
-  return spawn(detail::keep_alive<std::decay_t<F>>(std::forward<F>(f)), options, at);
+  return spawn(detail::kept(std::forward<F>(f)), options, at);
 }
 
-/// The same with arguments, which are copied or moved and live as long. `std::ref` passes a reference.
-template <class F, class A, class... Args>
-  requires detail::MakesTask<F, A, Args...>
-auto spawn(F&& f, A&& first, Args&&... rest) {
-  detail::refuse_twice_destroyed<F, A, Args...>();
-  return spawn(detail::keep_alive<std::decay_t<F>, std::decay_t<A>, std::decay_t<Args>...>(
-      std::forward<F>(f), std::forward<A>(first), std::forward<Args>(rest)...));
+/// The same with arguments, which are copied or moved and live as long. `std::ref` passes a reference. With more than
+/// three arguments the strand does not know the line that spawned it.
+template <class F, class A>
+  requires detail::MakesTask<F, A>
+auto spawn(F&& f, A&& a, std::source_location at = std::source_location::current()) {
+  return spawn(detail::kept(std::forward<F>(f), std::forward<A>(a)), {}, at);
+}
+template <class F, class A, class B>
+  requires detail::MakesTask<F, A, B>
+auto spawn(F&& f, A&& a, B&& b, std::source_location at = std::source_location::current()) {
+  return spawn(detail::kept(std::forward<F>(f), std::forward<A>(a), std::forward<B>(b)), {}, at);
+}
+template <class F, class A, class B, class C>
+  requires detail::MakesTask<F, A, B, C>
+auto spawn(F&& f, A&& a, B&& b, C&& c, std::source_location at = std::source_location::current()) {
+  return spawn(detail::kept(std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c)), {}, at);
+}
+template <class F, class A, class B, class C, class D, class... Args>
+  requires detail::MakesTask<F, A, B, C, D, Args...>
+auto spawn(F&& f, A&& a, B&& b, C&& c, D&& d, Args&&... rest) {
+  return spawn(detail::kept(std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c),
+                            std::forward<D>(d), std::forward<Args>(rest)...),
+               {}, std::source_location{});
 }
 
 }  // namespace plait

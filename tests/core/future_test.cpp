@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "plait/core/future.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <source_location>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "plait/plait.hpp"
+#include "support/build.hpp"
+
+namespace plait {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Counted;
+using test::rounds;
+
+/// Collects what nobody retrieved, while it lives.
+class Unretrieved {
+ public:
+  Unretrieved() {
+    seen.clear();
+    before_ = set_unretrieved_handler([](const UnretrievedError& e) {
+      std::scoped_lock guard(mutex);
+      seen.push_back({e.name, describe(e.error), static_cast<unsigned>(e.spawned_at.line()),
+                      e.spawned_at.file_name() ? e.spawned_at.file_name() : ""});
+    });
+  }
+  ~Unretrieved() { set_unretrieved_handler(before_); }
+
+  struct Report {
+    std::string name, text;
+    unsigned line;
+    std::string file;
+  };
+  static inline std::mutex mutex;
+  static inline std::vector<Report> seen;
+
+ private:
+  UnretrievedHandler before_;
+};
+
+Task<> turns(int n) {
+  for (int i = 0; i < n; ++i) co_await yield_now();
+}
+Task<int> give(int n) {
+  co_await yield_now();
+  co_return n;
+}
+Task<> fail() {
+  co_await yield_now();
+  throw std::runtime_error("unlucky");
+}
+Task<> sleep_long() { co_await sleep(1000h); }
+
+TEST(Future, GivesAReferenceAsAnLvalueAndTheValueAsAnRvalue) {
+  run([]() -> Task<> {
+    Future<std::string> f = spawn([]() -> Task<std::string> { co_return "text"; });
+    const std::string& first = co_await f;
+    const std::string& second = co_await f;
+    EXPECT_EQ(&first, &second);
+    static_assert(std::is_same_v<decltype(f.result()), const std::string&>);
+    static_assert(std::is_same_v<decltype(std::move(f).result()), std::string>);
+    EXPECT_EQ(co_await std::move(f), "text");
+    EXPECT_FALSE(f.valid());
+  });
+}
+
+TEST(Future, MovesAResultThatCanOnlyBeMoved) {
+  run([]() -> Task<> {
+    auto p = co_await spawn([]() -> Task<std::unique_ptr<int>> { co_return std::make_unique<int>(4); });
+    EXPECT_EQ(*p, 4);
+  });
+}
+
+TEST(Future, GivesAReferenceThatTheTaskReturned) {
+  int n = 0;
+  run([&]() -> Task<> {
+    Future<int&> f = spawn([&]() -> Task<int&> { co_return n; });
+    EXPECT_EQ(&co_await f, &n);
+    EXPECT_EQ(&co_await std::move(f), &n);
+  });
+}
+
+TEST(Future, IsAwaitedByManyTasksOfTwoLoopsAndByThreadsAtOnce) {
+  for (int round = 0; round < rounds(200); ++round) {
+    Promise<std::string> promise;
+    Future<std::string> future = promise.future();
+    std::atomic<int> sum{0};
+    const auto loop = [&] {
+      run([&]() -> Task<> {
+        const auto one = [&]() -> Task<> { sum += static_cast<int>((co_await future).size()); };
+        std::vector<Task<>> all;
+        for (int i = 0; i < 10; ++i) all.push_back(one());
+        co_await gather(std::move(all));
+      });
+    };
+    const auto thread = [&] { sum += static_cast<int>(future.result().size()); };
+    std::thread waiters[] = {std::thread(loop), std::thread(loop), std::thread(thread), std::thread(thread)};
+    if (round % 2) std::this_thread::yield();
+    promise.set_value("abc");
+    for (std::thread& t : waiters) t.join();
+    EXPECT_EQ(sum, 22 * 3);
+  }
+}
+
+TEST(Future, IsSharedByCopiesOfWhatShareGives) {
+  run([]() -> Task<> {
+    auto shared = spawn(give(5)).share();
+    auto copy = shared;
+    EXPECT_EQ(co_await *shared + co_await *copy, 10);
+  });
+}
+
+TEST(Future, MayBeDroppedBeforeAndAfterTheEndAndTheStrandGoesOn) {  // [W2]
+  int ended = 0;
+  const auto count = [&]() -> Task<> {
+    co_await yield_now();
+    ++ended;
+  };
+  run([&]() -> Task<> {
+    {
+      Future<void> f = spawn(count());
+    }
+    {
+      Future<void> f = spawn(count());
+      co_await turns(3);
+      EXPECT_TRUE(f.done());
+    }
+    co_await turns(3);
+  });
+  EXPECT_EQ(ended, 2);
+}
+
+TEST(Future, DestroysParametersAtTheEndOfTheCoroutineAndTheResultWithTheHandle) {
+  run([]() -> Task<> {
+    {
+      Future<Counted> f = spawn([](Counted) -> Task<Counted> { co_return Counted{}; }, Counted{});
+      co_await turns(2);
+      EXPECT_TRUE(f.done());
+      EXPECT_EQ(Counted::live, 1);
+    }
+    EXPECT_EQ(Counted::live, 0);
+  });
+}
+
+struct ThrowsWhenMoved {
+  explicit ThrowsWhenMoved(int left) : left(left) {}
+  ThrowsWhenMoved(ThrowsWhenMoved&& other) : left(other.left - 1) {
+    if (left == 0) throw std::runtime_error("moved once too often");
+  }
+  int left;
+};
+
+TEST(Future, TurnsAResultThatThrowsWhenItIsMovedIntoAnError) {
+  run([]() -> Task<> {
+    // The first move is into the frame's result, the second from there into the future's.
+    Future<ThrowsWhenMoved> f = spawn([]() -> Task<ThrowsWhenMoved> { co_return ThrowsWhenMoved(2); });
+    std::string text;
+    try {
+      co_await f;
+    } catch (const std::runtime_error& e) {
+      text = e.what();
+    }
+    EXPECT_EQ(text, "moved once too often");
+  });
+}
+
+TEST(Future, ReportsAnErrorThatNobodyLookedAtOnceWithNameAndLine) {
+  Unretrieved unretrieved;
+  unsigned line = 0;
+  run([&]() -> Task<> {
+    {
+      line = std::source_location::current().line() + 1;
+      Future<void> f = spawn(fail(), {.name = "unlucky one"});
+    }
+    co_await turns(5);
+  });
+  ASSERT_EQ(Unretrieved::seen.size(), 1u);
+  EXPECT_EQ(Unretrieved::seen[0].name, "unlucky one");
+  EXPECT_EQ(Unretrieved::seen[0].line, line);
+  EXPECT_NE(Unretrieved::seen[0].file.find("future_test.cpp"), std::string::npos);
+  EXPECT_EQ(Unretrieved::seen[0].text, "std::runtime_error: unlucky");
+}
+
+TEST(Future, ReportsTheCallersLineAlsoForACallableWithAndWithoutArguments) {
+  Unretrieved unretrieved;
+  unsigned first = 0, second = 0;
+  run([&]() -> Task<> {
+    const auto bad = []() -> Task<> { return fail(); };
+    const auto worse = [](int, int) -> Task<> { return fail(); };
+    {
+      first = std::source_location::current().line() + 1;
+      auto f = spawn(bad);
+    }
+    co_await turns(5);
+    {
+      second = std::source_location::current().line() + 1;
+      auto f = spawn(worse, 1, 2);
+    }
+    co_await turns(5);
+  });
+  ASSERT_EQ(Unretrieved::seen.size(), 2u);
+  EXPECT_EQ(Unretrieved::seen[0].line, first);
+  EXPECT_EQ(Unretrieved::seen[1].line, second);
+  EXPECT_NE(Unretrieved::seen[1].file.find("future_test.cpp"), std::string::npos);
+}
+
+TEST(Future, ReportsNoErrorThatSomebodyLookedAt) {
+  Unretrieved unretrieved;
+  run([]() -> Task<> {
+    Future<void> awaited = spawn(fail()), asked = spawn(fail()), cancelled = spawn(sleep_long());
+    EXPECT_THROW(co_await awaited, std::runtime_error);
+    co_await turns(5);
+    EXPECT_TRUE(asked.exception());
+    cancelled.cancel();
+    co_await turns(3);
+    EXPECT_TRUE(cancelled.done());  // and nobody looks: a cancel is no error
+  });
+  EXPECT_TRUE(Unretrieved::seen.empty());
+}
+
+TEST(Future, ReportsAnErrorWhenTheHandleDiesAfterTheRun) {
+  Unretrieved unretrieved;
+  {
+    Future<void> f;
+    run([&]() -> Task<> {
+      f = spawn(fail());
+      co_await turns(5);
+    });
+    EXPECT_TRUE(Unretrieved::seen.empty());
+  }
+  EXPECT_EQ(Unretrieved::seen.size(), 1u);
+}
+
+TEST(Future, CancelsItsStrandFromTheSameLoop) {
+  run([]() -> Task<> {
+    Future<void> f = spawn(sleep_long());
+    co_await turns(2);
+    f.cancel();
+    f.cancel();
+    EXPECT_FALSE(f.done());  // it ends on its own strand, not inside cancel()
+    EXPECT_THROW(co_await f, Cancelled);
+    f.cancel();  // after the end: nothing
+    EXPECT_THROW(co_await f, Cancelled);
+  });
+}
+
+TEST(Future, CancelsBeforeTheStart) {
+  bool ran = false, after = false;
+  run([&]() -> Task<> {
+    Future<void> f = spawn([&]() -> Task<> {
+      ran = true;
+      co_await yield_now();
+      after = true;
+    });
+    f.cancel();
+    EXPECT_THROW(co_await f, Cancelled);
+  });
+  EXPECT_TRUE(ran);  // up to its first checkpoint
+  EXPECT_FALSE(after);
+}
+
+TEST(Future, KeepsAValueThatWasReturnedDespiteACancel) {  // design: a value already computed is returned
+  run([]() -> Task<> {
+    Future<int> f = spawn([]() -> Task<int> {
+      try {
+        co_await sleep(1000h);
+      } catch (const Cancelled&) {
+      }
+      co_return 3;
+    });
+    co_await turns(2);
+    f.cancel();
+    EXPECT_EQ(co_await f, 3);
+  });
+}
+
+TEST(Future, CancelsFromAnotherLoopAndFromAThreadTwiceAtOnce) {
+  for (int round = 0; round < rounds(300); ++round) {
+    Promise<int> started;
+    Future<int> is_started = started.future();
+    Future<void> f;
+    std::thread home([&] {
+      run([&]() -> Task<> {
+        f = spawn(sleep_long());
+        started.set_value(1);
+        while (!f.done()) co_await yield_now();
+      });
+    });
+    is_started.result();
+    std::thread thread([&] { f.cancel(); });
+    run([&]() -> Task<> {
+      f.cancel();
+      EXPECT_THROW(co_await f, Cancelled);
+    });
+    thread.join();
+    home.join();
+  }
+}
+
+TEST(Future, SurvivesEveryRaceOfDropCompleteCancelAndWithdraw) {  // [W2], [W3]
+  Unretrieved unretrieved;
+  const int n = rounds(3000);
+  std::atomic<int> ended{0};
+  for (int i = 0; i < n; ++i) {
+    Promise<int> go;
+    Future<int> gone = go.future();
+    auto given = std::make_shared<Promise<Future<int>>>();
+    Future<Future<int>> handle = given->future();
+    std::thread home([&] {
+      run([&]() -> Task<> {
+        Future<int> f = spawn([&]() -> Task<int> {
+          for (int k = 0; k < i % 5; ++k) co_await yield_now();
+          ++ended;
+          co_return 1;
+        });
+        given->set_value(std::move(f));
+        co_await gone;
+      });
+    });
+    {
+      Future<int> f = sync_wait(std::move(handle));
+      std::thread canceller([&] { f.cancel(); });
+      if (i % 2) (void)f.wait_for(std::chrono::microseconds(i % 7));
+      canceller.join();
+      if (i % 3 == 0) f.cancel();
+    }  // dropped, maybe with a cancel on its way
+    go.set_value(0);
+    home.join();
+  }
+  EXPECT_LE(ended, n);
+}
+
+TEST(Future, EndsAWaitWhenTheWaiterIsCancelledAndTheStrandGoesOn) {
+  run([]() -> Task<> {
+    Future<int> f = spawn([]() -> Task<int> {
+      co_await turns(10);
+      co_return 1;
+    });
+    Future<void> waiter = spawn([&]() -> Task<> { co_await f; });
+    co_await turns(3);
+    waiter.cancel();
+    EXPECT_THROW(co_await waiter, Cancelled);
+    EXPECT_FALSE(f.done());
+    EXPECT_EQ(co_await f, 1);
+  });
+}
+
+TEST(Future, RefusesToBlockALoopEvenWhenItIsDone) {
+  run([]() -> Task<> {
+    Future<int> f = spawn(give(1));
+    co_await f;
+    EXPECT_THROW((void)f.result(), std::logic_error);
+    EXPECT_THROW((void)std::move(f).result(), std::logic_error);
+    EXPECT_THROW((void)f.wait_for(1ms), std::logic_error);
+    EXPECT_EQ(co_await f, 1);  // nothing was lost
+  });
+}
+
+TEST(Future, RefusesToGiveTheExceptionOfAStrandThatHasNotEnded) {
+  run([]() -> Task<> {
+    Future<int> f = spawn(give(1));
+    EXPECT_THROW((void)f.exception(), std::logic_error);
+    co_await f;
+    EXPECT_FALSE(f.exception());
+  });
+}
+
+TEST(Future, RefusesToBeUsedWhenItIsEmpty) {
+  Future<int> empty;
+  EXPECT_FALSE(empty.valid());
+  EXPECT_THROW((void)empty.result(), std::logic_error);
+  EXPECT_THROW((void)empty.done(), std::logic_error);
+  EXPECT_THROW((void)empty.exception(), std::logic_error);
+  EXPECT_THROW(empty.cancel(), std::logic_error);
+  run([&]() -> Task<> {
+    EXPECT_THROW(co_await empty, std::logic_error);
+    EXPECT_THROW(co_await std::move(empty), std::logic_error);
+  });
+}
+
+TEST(FutureDeathTest, StopsTheProgramWhenItIsDestroyedWhileOthersAwaitIt) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(run([]() -> Task<> {
+                 auto f = std::make_unique<Future<void>>(spawn(sleep_long(), {.name = "sleeper"}));
+                 Future<void> waiter = spawn([&]() -> Task<> { co_await *f; });
+                 co_await turns(2);
+                 f.reset();
+               }),
+               "the Future of \"sleeper\" was destroyed while 1 strand\\(s\\) await it");
+}
+
+TEST(Promise, SaysThatItWasBrokenWhenItDiesWithoutAResult) {
+  Future<int> f;
+  {
+    Promise<int> promise;
+    f = promise.future();
+  }
+  try {
+    (void)f.result();
+    FAIL();
+  } catch (const std::logic_error& e) {
+    EXPECT_NE(std::string(e.what()).find("broken promise"), std::string::npos);
+  }
+}
+
+TEST(Promise, RefusesASecondResultAndASecondFuture) {
+  Promise<int> promise;
+  Future<int> f = promise.future();
+  EXPECT_THROW((void)promise.future(), std::logic_error);
+  EXPECT_THROW(promise.set_error(nullptr), std::logic_error);
+  promise.set_value(1);
+  EXPECT_THROW(promise.set_value(2), std::logic_error);
+  EXPECT_THROW(promise.set_error(std::make_exception_ptr(1)), std::logic_error);
+  EXPECT_EQ(f.result(), 1);
+}
+
+TEST(Promise, IsToldOfACancel) {
+  int asked = 0;
+  Promise<int> promise;
+  promise.on_cancel([&] { ++asked; });
+  Future<int> f = promise.future();
+  f.cancel();
+  EXPECT_EQ(asked, 1);
+  promise.set_value(1);
+  f.cancel();
+  EXPECT_EQ(asked, 1);
+}
+
+static_assert(!std::is_copy_constructible_v<Future<int>>);
+
+}  // namespace
+}  // namespace plait
