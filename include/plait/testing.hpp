@@ -2,4 +2,5 @@
 #pragma once
 
 #include "plait/plait.hpp"
+#include "plait/testing/cancel_everywhere.hpp"
 #include "plait/testing/virtual_time.hpp"
