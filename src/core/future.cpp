@@ -93,7 +93,7 @@ void FutureStateBase::drop_handle() noexcept {
   if (word == kDone) return destroy();
   word = lock();
   if (const std::size_t waiters = waiters_.size(); waiters != 0) [[unlikely]] {
-    fail("the Future of \"" + std::string(strand_record->name) + "\" was destroyed while " + std::to_string(waiters) +
+    fail("the Future of \"" + name_of(*strand_record) + "\" was destroyed while " + std::to_string(waiters) +
          " strand(s) await it; keep it until they are done, or share() it.");
   }
   unlock(word | kHandleGone);
