@@ -10,6 +10,7 @@
 // a state joins its thread; nobody else does.
 #include "thread_registry.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "blocking_pool.hpp"
@@ -199,9 +200,11 @@ void ThreadRegistry::let_daemons_park() noexcept {
   const TimePoint deadline = std::chrono::steady_clock::now() + kGrace;
   std::uint32_t parked = 0;
   for (std::uint32_t daemons = wake_daemons(); parked < daemons; daemons = wake_daemons()) {
-    parked = daemons_parked_at_exit(parked, deadline);
-    if (std::chrono::steady_clock::now() >= deadline) break;
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (now >= deadline) break;
+    parked = daemons_parked_at_exit(parked, std::min(deadline, now + std::chrono::milliseconds(1)));
   }
+  reap_ended();  // the daemons that ended meanwhile
 }
 
 /// How many there are.

@@ -132,6 +132,7 @@ void* ThreadState::thread_main(void* argument) {
 }
 
 void ThreadState::end() noexcept {
+  pass(Point::park, this);  // a daemon that comes here after the program's end stays
   IntrusiveList<Waiter, Link> joiners;
   lock_.lock();
   // Release pairs with ended(): what the thread did is visible to who joins.

@@ -120,9 +120,9 @@ TEST(Thread, ShowsItsNameAndItsSpawnLineInTheRecord) {
   bool is_thread = false;
   Thread t({.name = "clock"}, [&] {
     const plait::detail::StrandRecord& record = *plait::detail::this_thread_strand().record;
-    name = record.name;
-    is_thread = record.is_thread != 0;
-    line = __builtin_bit_cast(std::source_location, record.spawned_at).line();
+    name = plait::detail::name_of(record);
+    is_thread = record.kind == plait::StrandKind::thread;
+    line = __builtin_bit_cast(std::source_location, record.spawned_at.load()).line();
   });
   const unsigned here = std::source_location::current().line() + 1;
   t.start();

@@ -23,7 +23,7 @@ namespace plait {
 
 /// How a thread is started. Trivially destructible, as options must be (docs/design/compilers.md).
 struct ThreadOptions {
-  /// Shown by the kernel (cut to 15 bytes), in the record of strands (27) and in reports. Copied. Empty: "Thread-1" and
+  /// Shown by the kernel (cut to 15 bytes), in the record of strands (64) and in reports. Copied. Empty: "Thread-1" and
   /// so on.
   std::string_view name = {};
   /// Whether the program's end leaves the thread behind. Not given: as the thread that makes it (threading.Thread).
