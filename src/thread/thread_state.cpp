@@ -117,7 +117,7 @@ void* ThreadState::thread_main(void* argument) {
   return nullptr;
 }
 
-[[gnu::no_sanitize("null")]] void ThreadState::run() {
+__attribute__((noinline, no_sanitize("null"))) void ThreadState::run() {
   try {
     if (body_) body_->run();
   } catch (abi::__forced_unwind&) {  // pthread_exit or pthread_cancel: the system insists on its exception

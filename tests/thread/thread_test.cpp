@@ -497,7 +497,7 @@ TEST(SpawnThread, DestroysTheFunctionBeforeTheResultIsThere) {
 }
 
 TEST(SpawnThread, ThrowsIfTheSystemHasNoThreadToGive) {
-  EXPECT_THROW(plait::spawn_thread({.stack_size = std::size_t{1} << 46}, [] {}), std::system_error);
+  EXPECT_THROW(static_cast<void>(plait::spawn_thread({.stack_size = std::size_t{1} << 46}, [] {})), std::system_error);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace plait::detail {
 /// pthread_cancel unwind a thread goes on, as the system insists; it
 /// is caught through a null reference, which a sanitizer would mind.
 template <class R, class Call, class Finish>
-[[gnu::no_sanitize("null")]] void call_into(Result<R>& result, Call&& call, Finish&& finish) {
+__attribute__((noinline, no_sanitize("null"))) void call_into(Result<R>& result, Call&& call, Finish&& finish) {
   try {
     if constexpr (std::is_void_v<R>) {
       call();
