@@ -292,14 +292,15 @@ TEST(Run, CancelsAndAwaitsWhatSpawnLeftAndReportsItsErrors) {  // behaviour 41
 
 TEST(Run, AwaitsWhatIsSpawnedWhileItEnds) {
   int ended = 0;
+  // Out here, as it must outlive the main task, whose locals die before what it left is cancelled.
+  auto child = [&]() -> Task<> {
+    try {
+      co_await sleep(1000h);
+    } catch (const Cancelled&) {
+    }
+    ++ended;
+  };
   run([&]() -> Task<> {
-    auto child = [&]() -> Task<> {
-      try {
-        co_await sleep(1000h);
-      } catch (const Cancelled&) {
-      }
-      ++ended;
-    };
     auto f = spawn([&]() -> Task<> {
       try {
         co_await sleep(1000h);
