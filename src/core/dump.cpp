@@ -39,8 +39,7 @@ bool copy_once(const StrandRecord& r, const detail::StrandName& words, RecordIma
 }
 
 SourceLine own_line(std::uint64_t address) {
-  const auto* pointer = reinterpret_cast<const void*>(static_cast<std::uintptr_t>(address));
-  const auto at = __builtin_bit_cast(std::source_location, pointer);
+  const auto at = __builtin_bit_cast(std::source_location, static_cast<std::uintptr_t>(address));
   return {at.file_name(), at.line()};
 }
 

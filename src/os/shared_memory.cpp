@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 // Younger than the headers of some systems that Plait is built on; the kernel answers EINVAL where it is older.
 #ifndef MFD_NOEXEC_SEAL
@@ -64,7 +65,8 @@ bool back_with_memory(void* start, std::size_t size) noexcept {
 }
 
 void replace_by_private_memory(void* start, std::size_t size) noexcept {
-  ::mmap(start, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+  if (::mmap(start, size, PROT_READ | PROT_WRITE, kFlags, -1, 0) == MAP_FAILED) std::abort();
 }
 
 void in_each_forked_child(void (*f)()) noexcept { ::pthread_atfork(nullptr, nullptr, f); }

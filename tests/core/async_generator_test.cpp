@@ -113,7 +113,7 @@ TEST(AsyncGenerator, AwaitsItsCleanUpWhenItIsClosed) {
 }
 
 AsyncGenerator<int> stubborn() {
-  for (bool again = true; again;) {
+  while (true) {
     try {
       co_yield 1;
     } catch (const GeneratorExit&) {

@@ -17,7 +17,8 @@ void* map_private_memory(std::size_t size) noexcept;
 /// touch. `start` is aligned to pages. False if there is no memory; kernels before 5.14 promise without knowing.
 bool back_with_memory(void* start, std::size_t size) noexcept;
 
-/// Puts private zeroes in the place of a mapping, whose addresses stay valid. For the child after a fork(2).
+/// Puts private zeroes in the place of a mapping, whose addresses stay valid. For the child after a fork(2), which
+/// ends by abort() if that fails: it would write into its parent's memory.
 void replace_by_private_memory(void* start, std::size_t size) noexcept;
 
 /// Has `f` called in each child of fork(2), before fork returns there. `f` may call only what a signal handler may.
