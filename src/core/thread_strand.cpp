@@ -7,6 +7,7 @@
 #include "plait/base/spin_lock.hpp"
 #include "plait/core/clock.hpp"
 #include "plait/core/hooks.hpp"
+#include "plait/core/operation.hpp"
 #include "plait/os/futex.hpp"
 #include "plait/os/shared_memory.hpp"
 
@@ -46,6 +47,7 @@ thread_local Slot slot;
   std::destroy_at(&strand->root);  // the thread before may have been cancelled
   std::construct_at(&strand->root)->attach(nullptr, *strand);
   strand->daemon.store(false, std::memory_order_relaxed);
+  strand->uncancel();
   const char* name = os::thread_id() == os::process_id() ? "main" : "";
   strand->record = record ? record : open_record(true, name, nullptr, nullptr);
   slot.strand = strand;
@@ -104,6 +106,24 @@ std::uint32_t daemons_parked_at_exit(std::uint32_t seen, TimePoint deadline) noe
     parked = parked_daemons.load(std::memory_order_acquire);
   }
   return parked;
+}
+
+void ThreadStrand::cancel() noexcept {
+  bool aborted = false;
+  {
+    std::scoped_lock guard(wait_lock_);
+    cancelled_.store(true, std::memory_order_relaxed);
+    Operation* operation = std::exchange(waiting, nullptr);
+    aborted = operation && operation->abort(*operation);
+    if (driven_) driven_->cancel_from_outside();
+  }
+  if (aborted) unpark();
+}
+
+DrivenLoop* ThreadStrand::drive(DrivenLoop* loop) noexcept {
+  std::scoped_lock guard(wait_lock_);
+  if (loop && cancel_called()) loop->cancel_from_outside();
+  return std::exchange(driven_, loop);
 }
 
 bool Parker::take_token() noexcept {

@@ -44,6 +44,18 @@ RootStrand::RootStrand(std::string_view name) noexcept : Strand(Kind::task) {
 
 RootStrand::~RootStrand() { close_record(record); }
 
+void RootStrand::cancel() noexcept {
+  root_.cancel();
+  spawned_.scope.cancel();
+}
+
+void RootStrand::cancel_from_outside() noexcept {
+  if (std::exchange(message_sent_, true)) return;
+  message_.root = this;
+  message_.run = [](Work& work) { static_cast<Message&>(work).root->cancel(); };
+  scheduler->schedule(message_);
+}
+
 void RootStrand::run(PromiseBase& promise, std::coroutine_handle<> frame, std::string_view poller,
                      const char* operation) {
   if (Scheduler::current()) {
@@ -56,6 +68,8 @@ void RootStrand::run(PromiseBase& promise, std::coroutine_handle<> frame, std::s
   resume_point = frame;
   finish = [](Strand& strand) { static_cast<RootStrand&>(strand).done_ = true; };
   root_.attach(nullptr, *this);
+  ThreadStrand& thread = this_thread_strand();
+  DrivenLoop* outer = thread.drive(this);
   loop.schedule_here(*this);
   loop.drive(done_);
   loop.refuse_handles();
@@ -68,6 +82,7 @@ void RootStrand::run(PromiseBase& promise, std::coroutine_handle<> frame, std::s
     loop.drive(idle);
     spawned_.when_idle(nullptr);
   } while (!loop.close() || spawned_.live() != 0);
+  thread.drive(outer);
 }
 
 }  // namespace plait::detail

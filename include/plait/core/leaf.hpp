@@ -13,6 +13,10 @@
 
 namespace plait::detail {
 
+/// Whether an operation can undo its grant.
+template <class Derived>
+inline constexpr bool kGivesBack = requires(Derived& operation) { operation.give_back(); };
+
 /// Base of every leaf operation that a task can `co_await` and a thread can `sync_wait`: the steps of one life in
 /// docs/design/waiting.md, written once. `Derived` provides
 ///
@@ -20,6 +24,8 @@ namespace plait::detail {
 ///     bool enqueue();                 // under the primitive's lock: false if it could be done after all
 ///     bool withdraw() noexcept;       // under the primitive's lock: unlinked? false: granted already, or not now
 ///     R take();                       // the result, after the operation happened
+///     bool give_back() noexcept;      // optional [W10]: granted, but its strand has not gone on; undone? false: too
+///     late
 ///
 /// and a constructor that forwards what the record of strands shows: the kind of wait and the object.
 template <class Derived>
@@ -52,6 +58,7 @@ class Leaf : public Waiter {
         return false;
       s.resume_point = frame;
       s.record->suspend(WaitKind::yield, address_of(at));
+      if constexpr (kGivesBack<Derived>) s.waiting = this;
       s.scheduler->schedule_here(s);
       return true;
     }
@@ -73,16 +80,21 @@ class Leaf : public Waiter {
     return self().take();
   }
 
-  /// The same in a plain thread: parks it. Throws std::logic_error on a loop's thread. At `deadline` the operation is
-  /// withdrawn and false returned; the result is then had from `take`.
+  /// The same in a plain thread: parks it. Throws Cancelled if the thread is cancelled. At `deadline` the operation is
+  /// withdrawn and false returned; else the result is then had from `take`.
   bool wait_in_thread(TimePoint deadline) {
     ThreadStrand& s = this_thread_strand();
     strand = &s;
     pass(Point::primitive, object_);
+    s.checkpoint();
     if (self().try_now()) return true;
+    if (!s.begin_wait(*this, [this] { return self().enqueue(); })) return true;
     s.record->suspend(kind_, nullptr, object_);
-    const bool done = !self().enqueue() || park_until_settled(s, deadline);
+    const bool done = park_until_settled(s, deadline);
+    s.end_wait();
     s.record->set(StrandState::running);
+    if (claim() == Claim::aborted) [[unlikely]]
+      throw Cancelled{};
     return done;
   }
 
@@ -91,9 +103,14 @@ class Leaf : public Waiter {
 
   static bool abort_leaf(Operation& operation) noexcept {
     auto& leaf = static_cast<Derived&>(static_cast<Waiter&>(operation));
-    if (!leaf.withdraw()) return false;
-    leaf.settle(Claim::aborted);
-    return true;
+    if (leaf.withdraw()) {
+      leaf.settle(Claim::aborted);
+      return true;
+    }
+    if constexpr (kGivesBack<Derived>) {
+      if (leaf.claim() == Claim::granted && leaf.give_back()) leaf.settle(Claim::aborted);
+    }
+    return false;
   }
 
   bool park_until_settled(ThreadStrand& s, TimePoint deadline) {

@@ -22,7 +22,8 @@ enum class Claim : std::uint8_t {
 class Operation {
  public:
   /// Called at most once per suspension [W7], by the strand's canceller. True: the operation is unlinked, its claim is
-  /// `aborted`, and the caller resumes the strand. False: not now; it completes by itself.
+  /// `aborted`, and the caller resumes the strand. False: not now, it completes by itself; or it had been granted and
+  /// gave that back, then its claim is `aborted` and the grant resumes the strand [W10].
   using Abort = bool (*)(Operation&) noexcept;
 
   explicit Operation(Abort abort) noexcept : abort(abort) {}
@@ -49,6 +50,13 @@ class Waiter : public Operation, public Link {
   }
   /// Decides. A thread that waits may go on from here, so its strand's address is read before.
   void settle(Claim claim) noexcept { claim_.store(claim, std::memory_order_release); }
+  /// Settles as granted, under the primitive's lock: the last touch of the waiter by its granter, who unparks the
+  /// strand, which this gives, after it has let go of the lock.
+  Strand& choose() noexcept {
+    Strand& chosen = *strand;
+    settle(Claim::granted);
+    return chosen;
+  }
   /// Settles as granted and makes the strand ready. The last touch of the waiter by its granter.
   void grant() noexcept;
 

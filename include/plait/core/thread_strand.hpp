@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <mutex>
+#include <utility>
+
 #include "plait/base/atomic.hpp"
+#include "plait/base/spin_lock.hpp"
 #include "plait/base/time.hpp"
+#include "plait/core/exceptions.hpp"
 #include "plait/core/scope.hpp"
 #include "plait/core/strand.hpp"
 
@@ -31,16 +36,63 @@ class Parker {
   int spins_ = 200;
 };
 
+/// A loop that a thread drives, as whoever cancels the thread sees it.
+class DrivenLoop {
+ public:
+  /// Cancels what runs on the loop. From any thread, under the lock of `ThreadStrand::drive`.
+  virtual void cancel_from_outside() noexcept = 0;
+
+ protected:
+  ~DrivenLoop() = default;
+};
+
 /// The strand of a plain thread. Its memory is pooled and never returned, so a late unpark is harmless [W4].
 class ThreadStrand : public Strand {
  public:
   ThreadStrand() noexcept : Strand(Kind::thread) {}
+
+  /// Cancels the thread at its next wait, or the one that it is in [W11]. From any thread, while the strand's thread
+  /// is known to live. Stays until the thread ends.
+  void cancel() noexcept;
+  bool cancel_called() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
+  /// Forgets a cancel: for a thread that takes up another job.
+  void uncancel() noexcept { cancelled_.store(false, std::memory_order_relaxed); }
+  void checkpoint() const {
+    if (cancel_called()) [[unlikely]]
+      throw Cancelled{};
+  }
+
+  /// The three steps of a wait by the strand's own thread. `enqueue()` queues `operation` and says whether it did; a
+  /// canceller comes before that, and then this throws Cancelled, or after it. Not until `end_wait` may the operation
+  /// die.
+  template <class Enqueue>
+  bool begin_wait(Operation& operation, Enqueue enqueue) {
+    std::scoped_lock guard(wait_lock_);
+    checkpoint();
+    const bool queued = enqueue();
+    if (queued) waiting = &operation;
+    return queued;
+  }
+  void end_wait() noexcept {
+    std::scoped_lock guard(wait_lock_);
+    waiting = nullptr;
+  }
+
+  /// The strand's own thread begins to drive a loop, or (null) ends it. Gives the one before; the innermost is
+  /// cancelled. A cancel that was before is delivered at once.
+  DrivenLoop* drive(DrivenLoop* loop) noexcept;
 
   Parker parker;
   Scope root;
   /// Parked for good at its next operation once the program's end has begun.
   Atomic<bool> daemon{false};
   ThreadStrand* next_free = nullptr;
+
+ private:
+  /// Guards `waiting`, which for a thread has no home, and `driven_`. Taken before any primitive's lock.
+  SpinLock wait_lock_;
+  Atomic<bool> cancelled_{false};
+  DrivenLoop* driven_ = nullptr;
 };
 
 /// The calling thread's strand, made at its first use. Not inline, as it reads a thread-local.

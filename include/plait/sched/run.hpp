@@ -22,7 +22,7 @@ struct RunOptions {
 namespace detail {
 
 /// The root of a `run` or a `sync_wait`: lives on the stack of the thread that drives the loop.
-class RootStrand : public Strand {
+class RootStrand : public Strand, private DrivenLoop {
  public:
   explicit RootStrand(std::string_view name) noexcept;
   ~RootStrand();
@@ -32,9 +32,18 @@ class RootStrand : public Strand {
   void run(PromiseBase& promise, std::coroutine_handle<> frame, std::string_view poller, const char* operation);
 
  private:
+  /// A cancel of the thread, on its way to the loop.
+  struct Message : Work {
+    RootStrand* root = nullptr;
+  };
+  void cancel_from_outside() noexcept override;
+  void cancel() noexcept;
+
   bool done_ = false;
   Scope root_;
   Nursery spawned_;
+  Message message_;
+  bool message_sent_ = false;
 };
 
 template <class T>

@@ -31,6 +31,7 @@ class Sleep : public Leaf<Sleep>, private Timer {
     return true;
   }
   bool withdraw() noexcept {
+    if (strand->kind == Strand::Kind::thread) return true;
     if (!Timer::linked()) return false;
     strand->scheduler->disarm(*this);
     return true;
@@ -40,11 +41,15 @@ class Sleep : public Leaf<Sleep>, private Timer {
   /// In a thread nobody grants: the deadline is the whole condition.
   bool wait_in_thread(TimePoint limit) {
     ThreadStrand& s = this_thread_strand();
+    strand = &s;
     pass(Point::primitive, nullptr);
+    s.begin_wait(*this, [] { return true; });
     s.record->suspend(WaitKind::sleep, nullptr);
     const TimePoint until = limit < deadline_ ? limit : deadline_;
-    while (now() < until) s.parker.park(until);
+    while (claim() == Claim::waiting && now() < until) s.parker.park(until);
+    s.end_wait();
     s.record->set(StrandState::running);
+    if (claim() == Claim::aborted) throw Cancelled{};
     return deadline_ <= limit;
   }
 
@@ -78,6 +83,7 @@ class Yield {
   /// In a thread: the processor goes to another thread.
   bool wait_in_thread(TimePoint) {
     pass(Point::primitive, nullptr);
+    this_thread_strand().checkpoint();
     yield_processor();
     return true;
   }

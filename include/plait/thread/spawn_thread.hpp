@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <mutex>
 #include <optional>
 #include <source_location>
 #include <tuple>
@@ -17,12 +18,28 @@
 namespace plait {
 namespace detail {
 
-/// What the thread of a spawn_thread shares with the Future. Nothing cancels a running thread.
+/// What the thread of a spawn_thread shares with the Future.
 template <class R>
 class ThreadCallState final : public FutureState<R> {
  public:
   explicit ThreadCallState(StrandRecord* record) noexcept { this->strand_record = record; }
-  void request_cancel() noexcept override {}
+
+  void request_cancel() noexcept override {
+    std::scoped_lock guard(lock_);
+    cancelled_ = true;
+    if (running_) running_->cancel();
+  }
+  /// The call begins on the thread of `strand`, or (null) has ended: from then on a cancel does not reach it.
+  void runs_on(ThreadStrand* strand) noexcept {
+    std::scoped_lock guard(lock_);
+    running_ = strand;
+    if (strand && cancelled_) strand->cancel();
+  }
+
+ private:
+  SpinLock lock_;
+  ThreadStrand* running_ = nullptr;
+  bool cancelled_ = false;
 };
 
 /// The thread's side of it. The Future keeps the record, so the strand gets another for its last instructions.
@@ -38,8 +55,10 @@ class SpawnedCall final : public ThreadJob {
       return std::apply([](F& f, Args&... args) -> R { return std::invoke(std::move(f), std::move(args)...); },
                         *parts_);
     };
+    state_.runs_on(&this_thread_strand());
     call_into(state_.result, call, [this] {
       parts_.reset();
+      state_.runs_on(nullptr);
       ThreadStrand& strand = this_thread_strand();
       strand.record = open_record(true, name_of(*strand.record), strand.record->spawned_at, nullptr);
       state_.strand_record->set(StrandState::done);
@@ -82,8 +101,9 @@ auto start_thread_call(const ThreadOptions& options, const std::source_location&
 
 /// Starts a thread that calls `f(args…)`, all copied or moved, and gives the handle of its result
 /// (ThreadPoolExecutor.submit on a thread of its own): the value, or the exception that ended the call. Dropping the
-/// Future does not stop the thread; the end of the program waits for it as for every Thread. Future::cancel does not
-/// interrupt it. Throws std::system_error if the system has no thread to give. From any thread, also on a loop.
+/// Future does not stop the thread; the end of the program waits for it as for every Thread. Future::cancel cancels it
+/// at its next wait, or the one it is in: each operation of Plait then throws Cancelled in it. Throws std::system_error
+/// if the system has no thread to give. From any thread, also on a loop.
 template <class F>
   requires detail::ThreadCallable<F>
 auto spawn_thread(F&& f, std::source_location at = std::source_location::current()) {
