@@ -71,11 +71,13 @@ void Clock::uninstall() noexcept {
   woken_early_.clear();
 }
 
+void Clock::count_caller() noexcept {
+  if (member.epoch == epoch_ || member.gone) return;
+  member.epoch = epoch_;
+  ++busy_;
+}
+
 void Clock::begin_wait(Key key, TimePoint deadline, Parker* parker, Scheduler* loop) {
-  if (member.epoch != epoch_ && !member.gone) {
-    member.epoch = epoch_;
-    ++busy_;
-  }
   const Party party{deadline, order_++, member.epoch == epoch_, parker, loop};
   waiting_.emplace(key, party);
   if (deadline != kNever) by_deadline_.emplace(std::pair(deadline, party.order), key);
@@ -111,7 +113,9 @@ void Clock::park(Parker& parker, TimePoint deadline) {
   {
     std::scoped_lock guard(mutex_);
     // Not installed any more: to return without reason is allowed, and the next park is a real one.
-    if (!installed_ || parker.take_token() || deadline <= now()) return;
+    if (!installed_) return;
+    count_caller();
+    if (parker.take_token() || deadline <= now()) return;
     begin_wait(&parker, deadline, &parker, nullptr);
   }
   while (!parker.take_token()) parker.wait(kNever);
@@ -130,7 +134,9 @@ void Clock::idle(Scheduler& scheduler, TimePoint deadline) {
   }
   {
     std::scoped_lock guard(mutex_);
-    if (woken_early_.erase(&scheduler) != 0 || !installed_ || deadline <= now()) return;
+    if (!installed_) return;
+    count_caller();
+    if (woken_early_.erase(&scheduler) != 0 || deadline <= now()) return;
     begin_wait(&scheduler, deadline, nullptr, &scheduler);
     if (!waiting_.contains(&scheduler)) return;  // time came to this loop at once
   }

@@ -44,7 +44,9 @@ class Clock final : public plait::detail::VirtualClock {
   };
   using Key = const void*;
 
-  /// One of `parker` and `loop` is set. The calling thread is counted from its first wait on.
+  /// The calling thread is counted from its first wait on, also if that is over at once.
+  void count_caller() noexcept;
+  /// One of `parker` and `loop` is set. The caller has been counted.
   void begin_wait(Key key, TimePoint deadline, plait::detail::Parker* parker, plait::detail::Scheduler* loop);
   bool end_wait(Key key) noexcept;
   void advance() noexcept;

@@ -12,7 +12,7 @@
 namespace plait::detail {
 
 /// A child strand without a handle, embedded in the frame of the combinator that awaits it; its result stays in the
-/// task until it is taken. The first failure cancels its nursery.
+/// task until it is taken. What its end means for the others is up to the nursery.
 template <class T>
 class Branch final : public Strand {
  public:
@@ -25,6 +25,7 @@ class Branch final : public Strand {
   void start(Nursery& nursery, Strand& parent, const void* spawned_at, std::string_view name = {}) {
     nursery_ = &nursery;
     scheduler = parent.scheduler;
+    context = parent.context;
     record = open_record(false, name, spawned_at, parent.record);
     root_.attach(&nursery.scope, *this);
     task_.frame().promise().strand = this;
@@ -41,7 +42,7 @@ class Branch final : public Strand {
     auto& self = static_cast<Branch&>(strand);
     self.record->set(StrandState::done);
     self.root_.leave();
-    if (self.result().error()) self.nursery_->scope.cancel();
+    self.nursery_->child_ends(self, self.result().error());
     self.nursery_->child_ended();
   }
 

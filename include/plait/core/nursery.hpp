@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <utility>
 
 #include "plait/core/leaf.hpp"
@@ -17,10 +18,23 @@ class Nursery {
   Nursery(const Nursery&) = delete;
   Nursery& operator=(const Nursery&) = delete;
 
+  /// What follows from a child's end, before it counts as ended; `error` is null if it has a value. True: the error is
+  /// the nursery's from now on, and nobody else needs to look at it. Null: nothing follows.
+  bool (*on_child_end)(Nursery&, const Strand& child, const std::exception_ptr& error) = nullptr;
+  /// An `on_child_end`: the first failure cancels the other children.
+  static bool cancel_on_failure(Nursery& nursery, const Strand&, const std::exception_ptr& error) noexcept {
+    if (error) nursery.scope.cancel();
+    return false;
+  }
+
   /// The scope of the children. Its owner attaches or enters it.
   Scope scope;
 
   void child_begins() noexcept { ++live_; }
+  /// A child's strand has ended with `error` or a value. True: the nursery took the error.
+  bool child_ends(const Strand& child, const std::exception_ptr& error) {
+    return on_child_end && on_child_end(*this, child, error);
+  }
   /// The last touch of the nursery by an ending child.
   void child_ended() noexcept {
     if (--live_ != 0) return;
@@ -60,6 +74,14 @@ class Nursery {
   std::size_t live_ = 0;
   Waiter* joiner_ = nullptr;
   bool* idle_ = nullptr;
+};
+
+/// The scope of a nursery as the innermost one of a strand, for a block.
+class NurseryBlock {
+ public:
+  explicit NurseryBlock(Strand& strand) noexcept { nursery.scope.enter(strand); }
+  ~NurseryBlock() { nursery.scope.leave(); }
+  Nursery nursery;
 };
 
 }  // namespace plait::detail

@@ -32,6 +32,8 @@ class Scope : private Link {
   bool effective() const noexcept { return effective_; }
   /// A scope around this one is cancelled, so that a `Cancelled` passes on.
   bool cancelled_from_outside() const noexcept { return !shield_ && parent_ && parent_->effective_; }
+  /// A `Cancelled` that comes out of this scope's block is its own, and ends here.
+  bool catches() const noexcept { return called_ && !cancelled_from_outside(); }
   Scope* parent() const noexcept { return parent_; }
   Strand* strand() const noexcept { return strand_; }
 

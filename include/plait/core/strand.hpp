@@ -4,6 +4,7 @@
 #include <coroutine>
 #include <cstdint>
 
+#include "plait/core/context.hpp"
 #include "plait/core/record.hpp"
 #include "plait/core/work.hpp"
 
@@ -71,6 +72,8 @@ class Strand : public Work {
   Runner* runner = nullptr;
   /// The innermost scope.
   Scope* scope = nullptr;
+  /// Task-local values; children start with a copy.
+  Context context;
   /// Called by the runner when the root frame has ended. May free the strand.
   void (*finish)(Strand&) = nullptr;
 };

@@ -150,17 +150,22 @@ using AwaitResult = decltype(awaiter_of(std::declval<A>()).await_resume());
 template <class A>
 concept Awaitable = requires(A&& a) { awaiter_of(std::forward<A>(a)).await_resume(); };
 
-/// Awaits an operation that the library wrapped: it is recorded at the line where its strand was spawned.
+/// How a combinator keeps what it was given: an rvalue is moved in, an lvalue stays the caller's.
 template <class A>
-class AtSpawnLine {
+using Held = std::conditional_t<std::is_lvalue_reference_v<A>, A, std::remove_cv_t<std::remove_reference_t<A>>>;
+
+/// Awaits an operation that the library wrapped: it is recorded at the line `at`, or where its strand was spawned.
+template <class A>
+class AtLine {
  public:
-  explicit AtSpawnLine(A& awaitable) : inner_(awaiter_of(std::move(awaitable))) {}
+  explicit AtLine(std::remove_reference_t<A>& awaitable, const void* at = nullptr)
+      : inner_(awaiter_of(static_cast<A&&>(awaitable))), at_(at) {}
 
   bool await_ready() { return inner_.await_ready(); }
   template <class Promise>
   auto await_suspend(std::coroutine_handle<Promise> frame) {
     if constexpr (requires { inner_.await_suspend(frame, std::source_location()); }) {
-      const void* at = frame.promise().strand->record->spawned_at.load(std::memory_order_relaxed);
+      const void* at = at_ ? at_ : frame.promise().strand->record->spawned_at.load(std::memory_order_relaxed);
       if (at) return inner_.await_suspend(frame, __builtin_bit_cast(std::source_location, at));
     }
     return inner_.await_suspend(frame);
@@ -169,6 +174,7 @@ class AtSpawnLine {
 
  private:
   decltype(awaiter_of(std::declval<A>())) inner_;
+  const void* at_;
 };
 
 /// The task itself, or one that awaits `awaitable`.
@@ -179,7 +185,7 @@ Task<T> as_task(Task<T> task) {
 template <class A>
   requires(!IsTask<std::remove_cvref_t<A>>::value)
 Task<std::decay_t<AwaitResult<A>>> as_task(A awaitable) {
-  AtSpawnLine<A> operation(awaitable);
+  AtLine<A> operation(awaitable);
   co_return co_await operation;
 }
 

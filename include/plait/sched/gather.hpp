@@ -2,7 +2,6 @@
 #pragma once
 
 #include <deque>
-#include <exception>
 #include <ranges>
 #include <tuple>
 #include <utility>
@@ -10,43 +9,12 @@
 #include <vector>
 
 #include "plait/core/branch.hpp"
-#include "plait/core/exceptions.hpp"
+#include "plait/core/current_strand.hpp"
 #include "plait/core/located_task.hpp"
+#include "plait/sched/failures.hpp"
 
 namespace plait {
 namespace detail {
-
-/// `co_await CurrentStrand{}`: the strand that runs this coroutine. Never suspends; not a checkpoint.
-struct CurrentStrand {
-  Strand* strand = nullptr;
-  bool await_ready() const noexcept { return false; }
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> frame) noexcept {
-    strand = frame.promise().strand;
-    return false;
-  }
-  Strand& await_resume() const noexcept { return *strand; }
-};
-
-/// The scope of a nursery as the innermost one of a strand, for a block.
-class NurseryBlock {
- public:
-  explicit NurseryBlock(Strand& strand) noexcept { nursery.scope.enter(strand); }
-  ~NurseryBlock() { nursery.scope.leave(); }
-  Nursery nursery;
-};
-
-/// What the children of one join failed with.
-class Failures {
- public:
-  void add(const std::exception_ptr& error);
-  /// Throws an ExceptionGroup if anything failed, else Cancelled if anything was cancelled.
-  void raise(const char* message) const;
-
- private:
-  std::vector<std::exception_ptr> errors_;
-  bool cancelled_ = false;
-};
 
 template <class T>
 using NonVoid = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
@@ -66,6 +34,7 @@ LocatedTask<std::tuple<NonVoid<T>...>> gather_tasks(Task<T>... tasks) {
   const void* at = self.record->awaits_at.load(std::memory_order_relaxed);
   std::tuple<Branch<T>...> branches(std::move(tasks)...);
   NurseryBlock block(self);
+  block.nursery.on_child_end = &Nursery::cancel_on_failure;
   std::apply([&](auto&... branch) { (branch.start(block.nursery, self, at), ...); }, branches);
   co_await block.nursery.join(at);
   Failures failures;
@@ -85,6 +54,7 @@ LocatedTask<GatheredRange<T>> gather_range(std::vector<Task<T>> tasks) {
   std::deque<Branch<T>> branches;
   for (Task<T>& task : tasks) branches.emplace_back(std::move(task));
   NurseryBlock block(self);
+  block.nursery.on_child_end = &Nursery::cancel_on_failure;
   for (Branch<T>& branch : branches) branch.start(block.nursery, self, at);
   co_await block.nursery.join(at);
   Failures failures;

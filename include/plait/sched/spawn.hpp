@@ -32,6 +32,7 @@ class TaskState final : public FutureState<T>, public Strand, public FrameAlloca
       : Strand(Kind::task), task_(std::move(task)), nursery_(nursery) {
     scheduler = &home;
     const Strand* parent = home.running();
+    if (parent) context = parent->context;
     record = open_record(false, options.name, address_of(at), parent ? parent->record : nullptr);
     this->strand_record = record;
     task_.frame().promise().strand = this;
@@ -73,6 +74,7 @@ class TaskState final : public FutureState<T>, public Strand, public FrameAlloca
     }
     self.record->set(StrandState::done);
     self.root_.leave();
+    if (self.nursery_.child_ends(self, self.result.error())) self.look();
     self.nursery_.child_ended();
     self.complete();
   }

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "plait/core/clock.hpp"
+#include "plait/core/scheduler.hpp"
+#include "plait/core/scope.hpp"
+#include "plait/core/timer.hpp"
+
+namespace plait::detail {
+
+/// The innermost scope of a strand for a block, cancelled at a deadline (kNever: never). For the strand's own loop.
+class DeadlineScope : public Scope {
+ public:
+  DeadlineScope(Strand& strand, TimePoint deadline, bool shielded = false) noexcept {
+    if (shielded) shield(true);
+    enter(strand);
+    set_deadline(deadline);
+  }
+  ~DeadlineScope() {
+    disarm();
+    leave();
+  }
+  DeadlineScope(const DeadlineScope&) = delete;
+  DeadlineScope& operator=(const DeadlineScope&) = delete;
+
+  /// A deadline that has passed cancels at once.
+  void set_deadline(TimePoint deadline) noexcept {
+    disarm();
+    if (deadline == kNever) return;
+    if (deadline <= now()) return cancel();
+    alarm_.scope = this;
+    alarm_.fire = [](Timer& timer) noexcept { static_cast<Alarm&>(timer).scope->cancel(); };
+    alarm_.fires_at = this;
+    strand()->scheduler->arm(alarm_, deadline);
+  }
+
+ private:
+  struct Alarm : Timer {
+    DeadlineScope* scope = nullptr;
+  };
+  void disarm() noexcept {
+    if (alarm_.linked()) strand()->scheduler->disarm(alarm_);
+  }
+
+  Alarm alarm_;
+};
+
+}  // namespace plait::detail
