@@ -150,7 +150,7 @@ class FutureDone : public FutureWait<FutureDone<T>, T> {
 ///
 /// As an lvalue, `co_await f` and `f.result()` give `const T&`; as an rvalue, `T`.
 template <class T>
-class [[nodiscard]] Future {
+class Future {
  public:
   Future() noexcept = default;
   Future(Future&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}

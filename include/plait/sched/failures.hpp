@@ -7,8 +7,8 @@
 
 namespace plait::detail {
 
-/// What the children of one join failed with, in the order in which it was added. One exception that arrives twice, by way
-/// of two children for instance, is kept once.
+/// What the children of one join failed with, in the order in which it was added. One exception that arrives twice, by
+/// way of two children for instance, is kept once.
 class Failures {
  public:
   /// Null is ignored; of Cancelled only the fact is kept.

@@ -66,9 +66,9 @@ Task<T> run_finally(Body body, Cleanup cleanup, Duration grace) {
 
 /// Runs the coroutine `body()` and then, whatever ended it, the coroutine `cleanup()`: C++ has no `finally`, and can't
 /// `co_await` in a handler or a destructor. The clean-up is shielded from every cancel from outside, and is cancelled
-/// itself after `grace`. Gives what the body gives, or throws what it threw. If the clean-up fails, its error is thrown, in
-/// an ExceptionGroup with the body's if there was one; a Cancelled of the body gives way to it. Both callables are kept
-/// alive as long as their coroutines.
+/// itself after `grace`. Gives what the body gives, or throws what it threw. If the clean-up fails, its error is
+/// thrown, in an ExceptionGroup with the body's if there was one; a Cancelled of the body gives way to it. Both
+/// callables are kept alive as long as their coroutines.
 template <class Body, class Cleanup>
   requires detail::MakesTask<Body> && detail::MakesTask<Cleanup>
 auto finally(Body&& body, Cleanup&& cleanup, Duration grace = kCleanUpGrace) {

@@ -22,9 +22,9 @@ Task<AwaitResult<A>> shielded(A awaitable) {
 
 }  // namespace detail
 
-/// Awaits `awaitable` hidden from every cancel from outside (trio's shielded scope): it is carried to its end, its value
-/// is given, and the next checkpoint after it throws. Unlike asyncio.shield, nobody goes on before it has ended. Give
-/// it a timeout of its own inside: `shield(timeout(1s, …))`.
+/// Awaits `awaitable` hidden from every cancel from outside (trio's shielded scope): it is carried to its end, its
+/// value is given, and the next checkpoint after it throws. Unlike asyncio.shield, nobody goes on before it has ended.
+/// Give it a timeout of its own inside: `shield(timeout(1s, …))`.
 template <detail::Awaitable A>
 auto shield(A&& awaitable) {
   detail::refuse_twice_destroyed<A>();

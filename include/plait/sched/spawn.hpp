@@ -119,7 +119,8 @@ concept MakesTask = IsTask<std::invoke_result_t<std::decay_t<F>&, std::decay_t<A
 /// It belongs to the `run` in progress, which cancels and awaits what is left when its main task ends. Call it on a
 /// loop (std::logic_error elsewhere). A task group is usually better: it does not leave strands behind.
 template <class T>
-Future<T> spawn(Task<T> task, SpawnOptions options = {}, std::source_location at = std::source_location::current()) {
+[[nodiscard]] Future<T> spawn(Task<T> task, SpawnOptions options = {},
+                              std::source_location at = std::source_location::current()) {
   detail::Scheduler& home = detail::spawning_scheduler("spawn()");
   return detail::spawn_in(*home.spawned(), home, std::move(task), options, at);
 }
@@ -127,7 +128,7 @@ Future<T> spawn(Task<T> task, SpawnOptions options = {}, std::source_location at
 /// Starts the coroutine `f()`; `f`, a lambda with captures for instance, lives as long as its coroutine.
 template <class F>
   requires detail::MakesTask<F>
-auto spawn(F&& f, SpawnOptions options = {}, std::source_location at = std::source_location::current()) {
+[[nodiscard]] auto spawn(F&& f, SpawnOptions options = {}, std::source_location at = std::source_location::current()) {
   return spawn(detail::kept(std::forward<F>(f)), options, at);
 }
 
@@ -135,22 +136,22 @@ auto spawn(F&& f, SpawnOptions options = {}, std::source_location at = std::sour
 /// three arguments the strand does not know the line that spawned it.
 template <class F, class A>
   requires detail::MakesTask<F, A>
-auto spawn(F&& f, A&& a, std::source_location at = std::source_location::current()) {
+[[nodiscard]] auto spawn(F&& f, A&& a, std::source_location at = std::source_location::current()) {
   return spawn(detail::kept(std::forward<F>(f), std::forward<A>(a)), {}, at);
 }
 template <class F, class A, class B>
   requires detail::MakesTask<F, A, B>
-auto spawn(F&& f, A&& a, B&& b, std::source_location at = std::source_location::current()) {
+[[nodiscard]] auto spawn(F&& f, A&& a, B&& b, std::source_location at = std::source_location::current()) {
   return spawn(detail::kept(std::forward<F>(f), std::forward<A>(a), std::forward<B>(b)), {}, at);
 }
 template <class F, class A, class B, class C>
   requires detail::MakesTask<F, A, B, C>
-auto spawn(F&& f, A&& a, B&& b, C&& c, std::source_location at = std::source_location::current()) {
+[[nodiscard]] auto spawn(F&& f, A&& a, B&& b, C&& c, std::source_location at = std::source_location::current()) {
   return spawn(detail::kept(std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c)), {}, at);
 }
 template <class F, class A, class B, class C, class D, class... Args>
   requires detail::MakesTask<F, A, B, C, D, Args...>
-auto spawn(F&& f, A&& a, B&& b, C&& c, D&& d, Args&&... rest) {
+[[nodiscard]] auto spawn(F&& f, A&& a, B&& b, C&& c, D&& d, Args&&... rest) {
   return spawn(detail::kept(std::forward<F>(f), std::forward<A>(a), std::forward<B>(b), std::forward<C>(c),
                             std::forward<D>(d), std::forward<Args>(rest)...),
                {}, std::source_location{});

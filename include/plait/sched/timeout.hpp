@@ -62,11 +62,11 @@ Task<MaybeOf<AwaitResult<A>>> move_on(Limit limit, A awaitable) {
 
 }  // namespace detail
 
-/// Awaits `awaitable` at most for `span` (asyncio.timeout): gives its value, or cancels it and throws TimeoutError. Goes
-/// round anything that can be awaited; in a thread, `sync_wait(timeout(1s, queue.get()))`. An lvalue is awaited where it
-/// is. The span begins when the timeout is awaited; zero or less cancels at the first checkpoint. A value that was
-/// there already is returned even when the deadline has passed. On cancel from outside: what is awaited is cancelled, and
-/// Cancelled passes on, also if the deadline passed as well.
+/// Awaits `awaitable` at most for `span` (asyncio.timeout): gives its value, or cancels it and throws TimeoutError.
+/// Goes round anything that can be awaited; in a thread, `sync_wait(timeout(1s, queue.get()))`. An lvalue is awaited
+/// where it is. The span begins when the timeout is awaited; zero or less cancels at the first checkpoint. A value that
+/// was there already is returned even when the deadline has passed. On cancel from outside: what is awaited is
+/// cancelled, and Cancelled passes on, also if the deadline passed as well.
 template <class Rep, class Period, detail::Awaitable A>
 auto timeout(std::chrono::duration<Rep, Period> span, A&& awaitable) {
   detail::refuse_twice_destroyed<A>();
