@@ -11,6 +11,7 @@
 #include "plait/core/task.hpp"
 #include "plait/io/file.hpp"
 #include "plait/io/readiness.hpp"
+#include "plait/io/signals.hpp"
 #include "plait/io/stream.hpp"
 #include "plait/io/tcp.hpp"
 #include "plait/sched/as_completed.hpp"

@@ -63,6 +63,7 @@ void EventLoop::give_back(EventLoop& loop) noexcept {
 void EventLoop::enter(Nursery& spawned) {
   poller_->enter();
   timers_.restart(now());
+  interrupted_.store(false, std::memory_order_relaxed);
   last_timers_ = TimePoint{};
   driver_ = &this_thread_strand();
   set_current(this);
@@ -89,9 +90,12 @@ void EventLoop::wake() noexcept {
   poller_->wake();
 }
 
-void EventLoop::drive(const bool& done) {
+void EventLoop::drive(const bool& done, DrivenLoop* root) {
   runner_.stack_limit = stack_pointer() - kStackForHops;
   while (!done) {
+    if (interrupted_.load(std::memory_order_relaxed) && interrupted_.exchange(false, std::memory_order_acquire)) {
+      if (root) root->cancel_from_outside();
+    }
     run_ready();
     posts_expected_ |= take_inbox();
     if (timers_.armed() != 0) expire_timers();

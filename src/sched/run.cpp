@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "plait/sched/run.hpp"
 
+#include <optional>
 #include <string>
 
 #include "plait/base/contract.hpp"
 #include "plait/sched/event_loop.hpp"
+#include "plait/sched/interrupt.hpp"
 
 namespace plait::detail {
 namespace {
@@ -56,13 +58,20 @@ void RootStrand::cancel_from_outside() noexcept {
   scheduler->schedule(message_);
 }
 
-void RootStrand::run(PromiseBase& promise, std::coroutine_handle<> frame, std::string_view poller,
-                     const char* operation) {
+void raise_interrupt(const std::exception_ptr& error) {
+  if (error) report_unretrieved(error, "run()", std::source_location{});
+  throw KeyboardInterrupt{};
+}
+
+bool RootStrand::run(PromiseBase& promise, std::coroutine_handle<> frame, std::string_view poller,
+                     const char* operation, bool is_program) {
   if (Scheduler::current()) {
     misuse(std::string(operation) + ": an event loop runs on this thread already; co_await the task instead.");
   }
   LoopLease lease(poller, spawned_);
   EventLoop& loop = *lease;
+  std::optional<InterruptWatch> interrupts;
+  if (is_program) interrupts.emplace(loop);
   scheduler = &loop;
   promise.strand = this;
   resume_point = frame;
@@ -71,7 +80,7 @@ void RootStrand::run(PromiseBase& promise, std::coroutine_handle<> frame, std::s
   ThreadStrand& thread = this_thread_strand();
   DrivenLoop* outer = thread.drive(this);
   loop.schedule_here(*this);
-  loop.drive(done_);
+  loop.drive(done_, this);
   loop.refuse_handles();
   // A callback that is still to run may spawn once more.
   do {
@@ -79,10 +88,11 @@ void RootStrand::run(PromiseBase& promise, std::coroutine_handle<> frame, std::s
     spawned_.scope.cancel();
     bool idle = false;
     spawned_.when_idle(&idle);
-    loop.drive(idle);
+    loop.drive(idle, this);
     spawned_.when_idle(nullptr);
   } while (!loop.close() || spawned_.live() != 0);
   thread.drive(outer);
+  return interrupts && interrupts->interrupted();
 }
 
 }  // namespace plait::detail

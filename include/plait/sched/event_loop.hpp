@@ -6,6 +6,7 @@
 
 #include "plait/core/nursery.hpp"
 #include "plait/core/scheduler.hpp"
+#include "plait/core/thread_strand.hpp"
 #include "plait/sched/poller.hpp"
 #include "plait/sched/timer_wheel.hpp"
 
@@ -33,8 +34,13 @@ class EventLoop final : public Scheduler {
   bool close();
   /// A number that each `enter` gets anew, for handles of other threads.
   std::uint64_t run_number() const noexcept { return run_number_.load(std::memory_order_acquire); }
-  /// Runs turns until `done` is true. The caller has entered the loop.
-  void drive(const bool& done);
+  /// Runs turns until `done` is true. The caller has entered the loop. At an interrupt `root` is cancelled.
+  void drive(const bool& done, DrivenLoop* root = nullptr);
+  /// For signal handlers: cancels the root of whoever drives the loop, soon.
+  void interrupt() noexcept {
+    interrupted_.store(true, std::memory_order_release);
+    poller_->wake();
+  }
 
   void arm(Timer& timer, TimePoint deadline) noexcept override { timers_.arm(timer, deadline); }
   void disarm(Timer& timer) noexcept override { timers_.disarm(timer); }
@@ -64,6 +70,7 @@ class EventLoop final : public Scheduler {
   TimePoint last_timers_{};
   std::uint32_t turns_ = 0;
   bool posts_expected_ = false;
+  Atomic<bool> interrupted_{false};
   Atomic<std::uint64_t> run_number_{0};
   EventLoop* next_free_ = nullptr;
   /// Who drove it last: a poller may be cheaper to use again on the same thread.

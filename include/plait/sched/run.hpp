@@ -28,8 +28,9 @@ class RootStrand : public Strand, private DrivenLoop {
   ~RootStrand();
 
   /// Drives a loop until `frame` has ended, then cancels and awaits what it spawned. Throws std::logic_error if the
-  /// thread runs a loop already.
-  void run(PromiseBase& promise, std::coroutine_handle<> frame, std::string_view poller, const char* operation);
+  /// thread runs a loop already. `is_program`: Ctrl-C cancels it; true if that happened.
+  bool run(PromiseBase& promise, std::coroutine_handle<> frame, std::string_view poller, const char* operation,
+           bool is_program);
 
  private:
   /// A cancel of the thread, on its way to the loop.
@@ -46,12 +47,16 @@ class RootStrand : public Strand, private DrivenLoop {
   bool message_sent_ = false;
 };
 
+/// Throws KeyboardInterrupt. What the main task failed with on the way is reported.
+[[noreturn]] void raise_interrupt(const std::exception_ptr& error);
+
 template <class T>
-T run_root(Task<T> task, std::string_view poller, const char* operation) {
+T run_root(Task<T> task, std::string_view poller, const char* operation, bool is_program = false) {
   RootStrand root(operation);
   auto frame = task.frame();
-  root.run(frame.promise(), frame, poller, operation);
-  return frame.promise().result.take();
+  auto& promise = frame.promise();
+  if (root.run(promise, frame, poller, operation, is_program)) raise_interrupt(promise.result.error());
+  return promise.result.take();
 }
 
 }  // namespace detail
@@ -60,9 +65,13 @@ T run_root(Task<T> task, std::string_view poller, const char* operation) {
 /// At the end, what `spawn` left is cancelled and awaited; errors of it that nobody looked at are reported. Throws
 /// std::logic_error when this thread runs a loop already: `co_await` the task there. From any thread; several threads
 /// may each run a loop.
+///
+/// Ctrl-C cancels the main task and all that it spawned, and `run` throws KeyboardInterrupt whatever they made of it;
+/// uncaught, that ends the program as SIGINT does. A second Ctrl-C, while they clean up, ends it at once. This is so
+/// for the first `run` of several at a time, and if nobody else handles or ignores SIGINT.
 template <class T>
 T run(Task<T> main, RunOptions options = {}) {
-  return detail::run_root(std::move(main), options.poller, "run()");
+  return detail::run_root(std::move(main), options.poller, "run()", true);
 }
 
 /// Runs the coroutine `f(args…)` and keeps all of them alive as long as it.

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Idea. A handler may do next to nothing, so it counts the signal in every sink that wants it and rings the sink's
+// eventfd, on which a task waits as on any descriptor. signalfd would miss signals that arrive at threads which don't
+// block them. Sinks and their descriptors are never freed, so that a handler which is late on another thread does no
+// harm: at worst the next owner of the sink sees one signal too many of a kind that it asked for.
+#include "plait/io/signals.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <system_error>
+
+#include "plait/core/current_strand.hpp"
+#include "plait/core/exceptions.hpp"
+#include "plait/io/readiness.hpp"
+#include "plait/os/epoll.hpp"
+#include "plait/os/fd.hpp"
+#include "plait/os/signal.hpp"
+
+namespace plait {
+namespace detail {
+
+struct SignalSink {
+  /// Bit n - 1: signal n is wanted.
+  Atomic<std::uint64_t> wanted{0};
+  std::array<Atomic<std::uint32_t>, os::kSignals> pending{};
+  os::EventFd bell;
+  bool used = false;
+
+  bool wants(int signal) const noexcept {
+    // Acquire pairs with the release in open(): the counters are those of this owner.
+    return wanted.load(std::memory_order_acquire) >> (signal - 1) & 1;
+  }
+  /// Called by the handler.
+  void receive(int signal) noexcept {
+    pending[static_cast<unsigned>(signal)].fetch_add(1, std::memory_order_release);
+    bell.signal();
+  }
+  std::optional<int> take() noexcept {
+    for (int signal = 1; signal < os::kSignals; ++signal) {
+      auto& count = pending[static_cast<unsigned>(signal)];
+      if (!wants(signal) || count.load(std::memory_order_acquire) == 0) continue;
+      count.fetch_sub(1, std::memory_order_relaxed);
+      return signal;
+    }
+    return std::nullopt;
+  }
+  void open(std::uint64_t signals) noexcept {
+    for (auto& count : pending) count.store(0, std::memory_order_relaxed);
+    bell.drain();
+    wanted.store(signals, std::memory_order_release);
+  }
+};
+
+}  // namespace detail
+
+namespace {
+
+using detail::SignalSink;
+
+constexpr std::size_t kMostSinks = 64;
+/// Filled from the front, and never emptied.
+constinit std::array<Atomic<SignalSink*>, kMostSinks> sinks{};
+
+void on_signal(int signal) {
+  for (auto& slot : sinks) {
+    SignalSink* sink = slot.load(std::memory_order_acquire);
+    if (!sink) return;
+    if (sink->wants(signal)) sink->receive(signal);
+  }
+}
+
+/// Who handles which signal; guarded by the mutex, as are the sinks' `used`.
+struct Handling {
+  int users = 0;
+  std::optional<os::SignalHandler> handler;
+};
+constinit std::mutex mutex;
+std::array<Handling, os::kSignals>& handling() {
+  static auto* all = new std::array<Handling, os::kSignals>;
+  return *all;
+}
+
+SignalSink& free_sink() {
+  for (auto& slot : sinks) {
+    SignalSink* sink = slot.load(std::memory_order_relaxed);
+    if (!sink) {
+      sink = new SignalSink;
+      slot.store(sink, std::memory_order_release);
+    }
+    if (!sink->used) return *sink;
+  }
+  throw std::system_error(EAGAIN, std::generic_category(), "Signals: 64 of them live already");
+}
+
+void stop_handling(std::uint64_t signals) noexcept {
+  for (int signal = 1; signal < os::kSignals; ++signal) {
+    Handling& h = handling()[static_cast<unsigned>(signal)];
+    if (signals >> (signal - 1) & 1 && --h.users == 0) h.handler.reset();
+  }
+}
+
+}  // namespace
+
+Signals::Signals(std::initializer_list<int> signals) : Signals(std::span<const int>(signals.begin(), signals.size())) {}
+
+Signals::Signals(std::span<const int> signals) {
+  std::scoped_lock guard(mutex);
+  SignalSink& sink = free_sink();
+  std::uint64_t wanted = 0;
+  try {
+    for (const int signal : signals) {
+      if (signal <= 0 || signal >= os::kSignals) os::throw_error(EINVAL, "Signals: signal " + std::to_string(signal));
+      if (wanted >> (signal - 1) & 1) continue;
+      Handling& h = handling()[static_cast<unsigned>(signal)];
+      if (h.users == 0) h.handler.emplace(signal, &on_signal);
+      ++h.users;
+      wanted |= std::uint64_t{1} << (signal - 1);
+      sink.open(wanted);
+    }
+  } catch (...) {
+    stop_handling(wanted);
+    sink.open(0);
+    throw;
+  }
+  sink.used = true;
+  sink_ = &sink;
+}
+
+Signals::~Signals() {
+  std::scoped_lock guard(mutex);
+  stop_handling(sink_->wanted.load(std::memory_order_relaxed));
+  sink_->open(0);
+  sink_->used = false;
+}
+
+Task<int> Signals::next() {
+  const detail::Strand& self = co_await detail::CurrentStrand{};
+  if (self.cancelled) throw Cancelled{};
+  for (;;) {
+    if (const std::optional<int> signal = sink_->take()) co_return *signal;
+    co_await readable(sink_->bell.get());
+    sink_->bell.drain();
+  }
+}
+
+}  // namespace plait

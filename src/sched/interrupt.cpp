@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Idea. The handler counts and wakes the loop; the loop looks at the count once a turn and cancels its root. Loops are
+// never freed, so a handler that is late on another thread finds one, even if its run has ended.
+#include "plait/sched/interrupt.hpp"
+
+#include <csignal>
+#include <exception>
+
+#include "plait/core/exceptions.hpp"
+
+namespace plait::detail {
+namespace {
+
+constinit Atomic<EventLoop*> watched{nullptr};
+constinit Atomic<int> interrupts{0};
+std::terminate_handler terminate_before = nullptr;
+
+void on_interrupt(int) {
+  if (interrupts.fetch_add(1, std::memory_order_acq_rel) > 0) return os::die_by_signal(SIGINT);
+  if (EventLoop* loop = watched.load(std::memory_order_acquire)) loop->interrupt();
+}
+
+/// A KeyboardInterrupt that nobody caught ends the program as if nothing had handled the signal.
+void terminate_by_interrupt() {
+  if (const std::exception_ptr error = std::current_exception()) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const KeyboardInterrupt&) {
+      os::die_by_signal(SIGINT);
+    } catch (...) {
+    }
+  }
+  if (terminate_before) terminate_before();
+  std::abort();
+}
+
+}  // namespace
+
+InterruptWatch::InterruptWatch(EventLoop& loop) {
+  EventLoop* nobody = nullptr;
+  if (!os::signal_is_default(SIGINT) || !watched.compare_exchange_strong(nobody, &loop)) return;
+  interrupts.store(0, std::memory_order_release);
+  handler_.emplace(SIGINT, &on_interrupt);
+}
+
+InterruptWatch::~InterruptWatch() {
+  if (!handler_) return;
+  handler_.reset();
+  if (interrupted()) {
+    static const bool once = (terminate_before = std::set_terminate(&terminate_by_interrupt), true);
+    static_cast<void>(once);
+  }
+  watched.store(nullptr, std::memory_order_release);
+}
+
+bool InterruptWatch::interrupted() const noexcept { return handler_ && interrupts.load(std::memory_order_acquire) > 0; }
+
+}  // namespace plait::detail
