@@ -124,7 +124,7 @@ TEST(StrandRecord, a_reader_sees_whole_records_while_they_come_and_go) {
     });
   }
   int seen = 0;
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 2000 || seen == 0; ++i) {
     for (const StrandInfo& strand : strands()) {
       if (!strand.name.starts_with('e') && !strand.name.starts_with('o')) continue;
       ++seen;
@@ -135,7 +135,6 @@ TEST(StrandRecord, a_reader_sees_whole_records_while_they_come_and_go) {
     }
   }
   stop = true;
-  EXPECT_GT(seen, 0);
 }
 
 struct LateUser {
