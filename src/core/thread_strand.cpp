@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "plait/core/thread_strand.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <new>
 
@@ -63,7 +65,8 @@ class ExitHook final : public Hook {
 constinit Atomic<bool> exiting{false};
 constinit Atomic<std::uint32_t> parked_daemons{0};
 
-constexpr int kMostSpins = 4000;
+constexpr int kLeastSpins = 100, kMostSpins = 4000;
+constexpr auto kWorthSpinning = std::chrono::microseconds(100);
 
 }  // namespace
 
@@ -146,19 +149,25 @@ void Parker::wait(TimePoint deadline) noexcept {
   word_.compare_exchange_strong(expected, empty, std::memory_order_relaxed, std::memory_order_relaxed);
 }
 
-/// Adaptive: a spin that paid off lengthens the next, one in vain shortens it.
 bool Parker::spin() noexcept {
   static const bool alone = os::processor_count() == 1;
   if (alone) return false;
   for (int i = 0; i < spins_; ++i) {
-    if (take_token()) {
-      spins_ = spins_ * 2 < kMostSpins ? spins_ * 2 : kMostSpins;
-      return true;
-    }
+    if (take_token()) return true;
     cpu_relax();
   }
-  spins_ = spins_ > 100 ? spins_ - spins_ / 4 : 100;
   return false;
+}
+
+/// Adaptive: a token that came soon after the thread fell asleep was worth a longer spin, for to be woken costs as much
+/// again; a long sleep was not. Judged by the sleep and not by the spin, or two threads that both sleep would never
+/// find out that both could be fast.
+void Parker::learn(Duration slept) noexcept {
+  if (slept < kWorthSpinning) {
+    spins_ = kMostSpins;
+  } else {
+    spins_ = std::max(spins_ - spins_ / 4, kLeastSpins);
+  }
 }
 
 void Parker::park(TimePoint deadline) {
@@ -167,7 +176,9 @@ void Parker::park(TimePoint deadline) {
   if (VirtualClock* clock = test_clock()) [[unlikely]] {
     clock->park(*this, deadline);
   } else if (!spin()) {
+    const TimePoint begin = now();
     wait(deadline);
+    learn(now() - begin);
     take_token();
   }
   pass(Point::park, this);

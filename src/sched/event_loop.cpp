@@ -143,11 +143,13 @@ void EventLoop::run_ready() {
   }
 }
 
-/// Waits a little for a post, when posts have been coming: a thread that answers at once is not worth a sleep.
+/// Waits a little for a post, when posts have been coming: a thread that answers at once is not worth a sleep. The
+/// kernel is not looked at meanwhile, so with something in flight it is a short while.
 bool EventLoop::spin() noexcept {
   static const bool alone = os::processor_count() == 1;
   if (alone || !posts_expected_) return false;
-  for (std::uint32_t i = 0; i < kSpins; ++i) {
+  const std::uint32_t spins = poller_->in_flight() == 0 ? spins_ : std::min(spins_, kLeastSpins);
+  for (std::uint32_t i = 0; i < spins; ++i) {
     if (inbox_.load(std::memory_order_relaxed)) return take_inbox();
     cpu_relax();
   }
@@ -164,7 +166,14 @@ void EventLoop::sleep() {
   if (clock) [[unlikely]] {
     clock->idle(*this, deadline);
   } else {
+    const TimePoint begin = now();
     poller_->wait(std::max(deadline, add(last_timers_, kTimerPace)));
+    // A post that came soon was worth a longer spin, as in Parker::learn.
+    if (take_inbox()) {
+      posts_expected_ = true;
+      spins_ = now() - begin < kWorthSpinning ? kMostSpins : std::max(spins_ / 2, kLeastSpins);
+    }
+    return;
   }
   posts_expected_ |= take_inbox();
 }

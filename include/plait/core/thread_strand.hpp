@@ -30,6 +30,7 @@ class Parker {
 
  private:
   bool spin() noexcept;
+  void learn(Duration slept) noexcept;
 
   enum : std::uint32_t { empty, token, asleep };
   Atomic<std::uint32_t> word_{empty};

@@ -54,7 +54,8 @@ class EventLoop final : public Scheduler {
 
  private:
   static constexpr int kBatch = 64;
-  static constexpr std::uint32_t kSpins = 400;
+  static constexpr std::uint32_t kLeastSpins = 400, kMostSpins = 4000;
+  static constexpr Duration kWorthSpinning = std::chrono::microseconds(100);
   /// The loop sleeps for timers at most once in this time, so that a crowd of them is served in batches. A timer that
   /// is alone is not delayed.
   static constexpr Duration kTimerPace = std::chrono::microseconds(500);
@@ -70,6 +71,7 @@ class EventLoop final : public Scheduler {
   TimePoint last_timers_{};
   std::uint32_t turns_ = 0;
   bool posts_expected_ = false;
+  std::uint32_t spins_ = kLeastSpins;
   Atomic<bool> interrupted_{false};
   Atomic<std::uint64_t> run_number_{0};
   EventLoop* next_free_ = nullptr;
