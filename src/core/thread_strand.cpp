@@ -65,10 +65,14 @@ class ExitHook final : public Hook {
 constinit Atomic<bool> exiting{false};
 constinit Atomic<std::uint32_t> parked_daemons{0};
 
+const bool one_processor = os::processor_count() == 1;
+
 constexpr int kLeastSpins = 100, kMostSpins = 4000;
 constexpr auto kWorthSpinning = std::chrono::microseconds(100);
 
 }  // namespace
+
+bool has_one_processor() noexcept { return one_processor; }
 
 [[gnu::noinline]] ThreadStrand& this_thread_strand() noexcept {
   return slot.strand ? *slot.strand : make_strand(nullptr);
@@ -150,8 +154,7 @@ void Parker::wait(TimePoint deadline) noexcept {
 }
 
 bool Parker::spin() noexcept {
-  static const bool alone = os::processor_count() == 1;
-  if (alone) return false;
+  if (has_one_processor()) return false;
   for (int i = 0; i < spins_; ++i) {
     if (take_token()) return true;
     cpu_relax();

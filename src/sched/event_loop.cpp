@@ -146,8 +146,7 @@ void EventLoop::run_ready() {
 /// Waits a little for a post, when posts have been coming: a thread that answers at once is not worth a sleep. The
 /// kernel is not looked at meanwhile, so with something in flight it is a short while.
 bool EventLoop::spin() noexcept {
-  static const bool alone = os::processor_count() == 1;
-  if (alone || !posts_expected_) return false;
+  if (has_one_processor() || !posts_expected_) return false;
   const std::uint32_t spins = poller_->in_flight() == 0 ? spins_ : std::min(spins_, kLeastSpins);
   for (std::uint32_t i = 0; i < spins; ++i) {
     if (inbox_.load(std::memory_order_relaxed)) return take_inbox();

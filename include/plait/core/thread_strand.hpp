@@ -13,6 +13,10 @@
 
 namespace plait::detail {
 
+/// The program had one processor when it was loaded: then nobody can answer while the caller spins. Threads that are
+/// pinned to one later do not count.
+bool has_one_processor() noexcept;
+
 /// One thread's place to wait: a token that anybody gives and the thread takes. A token given early is kept, a second
 /// one is absorbed. Callers loop: `park` may return without reason [W4].
 class Parker {
