@@ -10,8 +10,10 @@
 #include "virtual_clock.hpp"
 
 #include <chrono>
+#include <iostream>
 
 #include "plait/base/contract.hpp"
+#include "plait/core/dump.hpp"
 #include "plait/sched/event_loop.hpp"
 
 namespace plait::testing::detail {
@@ -140,9 +142,20 @@ void Clock::idle(Scheduler& scheduler, TimePoint deadline) {
     begin_wait(&scheduler, deadline, nullptr, &scheduler);
     if (!waiting_.contains(&scheduler)) return;  // time came to this loop at once
   }
-  loop.wait_for_kernel(kNever);
+  const TimePoint until = std::chrono::steady_clock::now() + patience;
+  loop.wait_for_kernel(until);
+  if (std::chrono::steady_clock::now() >= until && everything_waits()) {
+    std::cerr << "plait: in virtual time everything waits, and nothing has a deadline; who waits for what:\n";
+    dump();
+    loop.wait_for_kernel(kNever);
+  }
   std::scoped_lock guard(mutex_);
   end_wait(&scheduler);
+}
+
+bool Clock::everything_waits() noexcept {
+  std::scoped_lock guard(mutex_);
+  return installed_ && busy_ == 0 && by_deadline_.empty();
 }
 
 void Clock::before_wake(Scheduler& loop) noexcept {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -19,6 +20,9 @@ namespace plait::testing::detail {
 class Clock final : public plait::detail::VirtualClock {
  public:
   static Clock& instance();
+
+  /// How long a loop waits, in real time, for the kernel or a thread that is not counted before it says that all wait.
+  Duration patience = std::chrono::seconds(2);
 
   /// Starts at the real time, with the calling thread counted. Throws std::logic_error if it is installed already.
   void install();
@@ -50,6 +54,7 @@ class Clock final : public plait::detail::VirtualClock {
   void begin_wait(Key key, TimePoint deadline, plait::detail::Parker* parker, plait::detail::Scheduler* loop);
   bool end_wait(Key key) noexcept;
   void advance() noexcept;
+  bool everything_waits() noexcept;
 
   std::mutex mutex_;
   Atomic<Duration::rep> now_{0};

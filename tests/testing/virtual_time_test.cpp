@@ -6,11 +6,15 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <iostream>
+#include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "plait/plait.hpp"
+#include "testing/virtual_clock.hpp"
 
 namespace plait {
 namespace {
@@ -154,6 +158,44 @@ TEST(VirtualTime, StandsStillWhileAForeignThreadThatHasWaitedRuns) {  // [W9]
   for (std::thread& t : threads) t.join();
   EXPECT_EQ(wrong, 0);
   EXPECT_GE(time.elapsed(), 200s);
+}
+
+/// What is written to std::cerr, and a flag once it contains a line.
+class CerrWatch : public std::stringbuf {
+ public:
+  CerrWatch() : before_(std::cerr.rdbuf(this)) {}
+  ~CerrWatch() override { std::cerr.rdbuf(before_); }
+  std::atomic<bool> complete{false};
+
+ protected:
+  std::streamsize xsputn(const char* text, std::streamsize length) override {
+    const std::streamsize n = std::stringbuf::xsputn(text, length);
+    if (str().find("waiting for a lock") != std::string::npos) complete = true;
+    return n;
+  }
+
+ private:
+  std::streambuf* before_;
+};
+
+TEST(VirtualTime, SaysWhoWaitsWhenEverythingWaitsForGood) {
+  testing::detail::Clock& clock = testing::detail::Clock::instance();
+  const Duration patience = std::exchange(clock.patience, Duration(1ms));
+  CerrWatch cerr;
+  Lock lock;
+  std::thread rescuer;
+  testing::run([&]() -> Task<> {
+    co_await lock.acquire();
+    rescuer = std::thread([&, loop = Loop::current()] {
+      while (!cerr.complete) std::this_thread::yield();
+      loop.post([&] { lock.release(); });
+    });
+    co_await lock.acquire();
+    lock.release();
+  });
+  rescuer.join();
+  clock.patience = patience;
+  EXPECT_NE(cerr.str().find("in virtual time everything waits"), std::string::npos) << cerr.str();
 }
 
 TEST(VirtualTime, GoesOnWhenAForeignThreadEnds) {

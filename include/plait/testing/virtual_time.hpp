@@ -16,7 +16,8 @@ namespace plait::testing {
 /// thread that made it, threads that Plait starts, and other threads from their first wait in one of Plait's operations
 /// until they end; a counted thread that computes or blocks elsewhere holds time still. Strands due at one instant are
 /// woken one after the other. While the kernel owes a loop something, time waits 5 real milliseconds for it before each
-/// jump. Make it before the threads that it shall count; one at a time (std::logic_error).
+/// jump. If everything waits for good, stderr gets the tree of who waits for what after 2 real seconds. Make it before
+/// the threads that it shall count; one at a time (std::logic_error).
 class VirtualTime {
  public:
   VirtualTime();
