@@ -6,6 +6,9 @@
 // to a sleeping thread would leave the lock idle for the 25 µs and more that its core needs to wake up. A thread that
 // was woken and barged out for 1 ms turns barging off.
 //
+// A hand-over settles the claim under the queue lock and makes the strand ready after it, so that a cancel that comes
+// before the strand goes on can release the lock again [W10].
+//
 // Invariants. 1. Free with waiters implies kWoken: somebody is on the way. 2. A waiter is in the queue until it holds
 // the lock or withdraws; whoever unlinks it under the queue lock has decided. 3. kWoken and kStarving speak of the
 // first waiter.
@@ -27,6 +30,8 @@ constexpr int kSpins = 120;
 }  // namespace
 
 Lock::~Lock() {
+  // The lock is waited for: who handed over last may still be about to let go of it.
+  std::scoped_lock guard(queue_lock_);
   const std::uint32_t word = word_.load(std::memory_order_relaxed);
   if (word == 0) [[likely]]
     return;
@@ -34,32 +39,63 @@ Lock::~Lock() {
                std::to_string(queue_.size()) + " waiter(s); a Lock must be free and without waiters when it dies.");
 }
 
-/// False: the deadline passed and the lock is not held.
-bool Lock::lock_slow(TimePoint deadline) {
+/// A running thread tries for a while before it queues.
+bool Lock::spin() noexcept {
   for (int i = 0; i < kSpins; ++i) {
     std::uint32_t word = word_.load(std::memory_order_relaxed);
-    if (word & kStarving) break;
-    if (!(word & kLocked)) {
-      if (word_.compare_exchange_weak(word, word | kLocked, std::memory_order_acquire, std::memory_order_relaxed)) {
-        return true;
-      }
-    } else {
+    if (word & kStarving) return false;
+    if (word & kLocked) {
       detail::cpu_relax();
+    } else if (word_.compare_exchange_weak(word, word | kLocked, std::memory_order_acquire,
+                                           std::memory_order_relaxed)) {
+      return true;
     }
   }
+  return false;
+}
+
+/// False: the deadline passed and the lock is not held.
+bool Lock::lock_slow(TimePoint deadline) {
+  if (spin()) return true;
   detail::Waiter waiter([](detail::Operation&) noexcept { return false; });
   detail::ThreadStrand& self = detail::this_thread_strand();
   waiter.strand = &self;
+  return !enqueue(waiter) || park_until_held(self, waiter, deadline);
+}
+
+/// The same for `acquire`, which can be cancelled.
+bool Lock::acquire_in_thread(detail::Waiter& waiter, TimePoint deadline) {
+  detail::ThreadStrand& self = detail::this_thread_strand();
+  waiter.strand = &self;
+  detail::pass(detail::Point::primitive, this);
+  self.checkpoint();
+  if (try_acquire() || spin() || !self.begin_wait(waiter, [&] { return enqueue(waiter); })) return true;
+  const bool held = park_until_held(self, waiter, deadline);
+  self.end_wait();
+  if (waiter.claim() == detail::Claim::aborted) throw Cancelled{};
+  return held;
+}
+
+bool Lock::park_until_held(detail::ThreadStrand& self, detail::Waiter& waiter, TimePoint deadline) {
   const TimePoint since = now();
   self.record->suspend(detail::WaitKind::lock, nullptr, this);
-  bool held = !enqueue(waiter);
-  TimePoint until = deadline;
-  while (!held) {
-    self.parker.park(until);
-    held = waiter.claim() == detail::Claim::granted || try_after_wake(waiter, since);
-    if (held || until == detail::kNever || now() < until) continue;
-    if (withdraw(waiter)) break;
-    until = detail::kNever;  // handed over a moment ago: the grant is on its way, and touches the waiter
+  self.parker.park(deadline);
+  return hold_after_wake(self, waiter, deadline, since);
+}
+
+/// A thread that has parked with `waiter` in the queue: parks on until it holds the lock, or (false) the deadline has
+/// passed, or the wait was aborted.
+bool Lock::hold_after_wake(detail::ThreadStrand& self, detail::Waiter& waiter, TimePoint deadline, TimePoint since) {
+  bool held = false;
+  for (;;) {
+    const detail::Claim claim = waiter.claim();
+    held = claim == detail::Claim::granted;
+    if (claim != detail::Claim::waiting || (held = try_after_wake(waiter, since))) break;
+    if (deadline != detail::kNever && now() >= deadline) {
+      if (withdraw(waiter)) break;
+      deadline = detail::kNever;  // decided a moment ago
+    }
+    self.parker.park(deadline);
   }
   self.record->set(detail::StrandState::running);
   return held;
@@ -68,6 +104,10 @@ bool Lock::lock_slow(TimePoint deadline) {
 /// False: the lock was free after all, and is taken.
 bool Lock::enqueue(detail::Waiter& waiter) noexcept {
   std::scoped_lock guard(queue_lock_);
+  return enqueue_locked(waiter);
+}
+
+bool Lock::enqueue_locked(detail::Waiter& waiter) noexcept {
   std::uint32_t word = word_.load(std::memory_order_relaxed);
   for (;;) {
     if (word == 0) {
@@ -106,12 +146,12 @@ bool Lock::try_after_wake(detail::Waiter& waiter, TimePoint since) noexcept {
   }
 }
 
-/// Under the queue lock, by the holder: the next holder, unlinked, or null if nobody queues. The lock stays locked for
-/// it.
-detail::Waiter* Lock::hand_over() noexcept {
+/// Under the queue lock, by the holder: grants it to the first waiter, whose strand is to be unparked after the queue
+/// lock, or frees it (null).
+detail::Strand* Lock::hand_over() noexcept {
   detail::Waiter* next = queue_.pop_front();
   word_.store(!next ? 0 : queue_.empty() ? kLocked : kLocked | kWaiters, std::memory_order_release);
-  return next;
+  return next ? &next->choose() : nullptr;
 }
 
 void Lock::release_slow() {
@@ -120,27 +160,24 @@ void Lock::release_slow() {
     if (word_.compare_exchange_weak(word, word & ~kLocked, std::memory_order_release, std::memory_order_relaxed))
       return;
   }
-  detail::Waiter* next = nullptr;
-  detail::Strand* to_wake = nullptr;
+  detail::Strand* next = nullptr;
   {
     std::scoped_lock guard(queue_lock_);
     word = word_.load(std::memory_order_relaxed);
     if (!(word & kLocked)) detail::misuse("Lock::release(): the Lock is not held.");
     detail::Waiter* first = queue_.front();
     if (first && first->strand->kind == detail::Strand::Kind::thread && !(word & kStarving)) {
-      to_wake = first->strand;
+      next = first->strand;
       word_.store((word & ~kLocked) | kWoken, std::memory_order_release);
     } else {
       next = hand_over();
     }
   }
-  if (to_wake) to_wake->unpark();
-  if (next) next->grant();
+  if (next) next->unpark();
 }
 
 bool Lock::withdraw(detail::Waiter& waiter) noexcept {
-  detail::Waiter* next = nullptr;
-  detail::Strand* to_wake = nullptr;
+  detail::Strand* next = nullptr;
   {
     std::scoped_lock guard(queue_lock_);
     if (!waiter.linked()) return false;
@@ -156,17 +193,17 @@ bool Lock::withdraw(detail::Waiter& waiter) noexcept {
       const bool to_thread = pass_on && heir->strand->kind == detail::Strand::Kind::thread;
       if (pass_on) left |= to_thread ? kWoken : kLocked;
       if (!word_.compare_exchange_weak(word, left, std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
-      if (to_thread) {
-        to_wake = heir->strand;
-      } else if (pass_on) {
-        next = hand_over();
-      }
+      if (pass_on) next = to_thread ? heir->strand : hand_over();
       break;
     }
   }
-  if (to_wake) to_wake->unpark();
-  if (next) next->grant();
+  if (next) next->unpark();
   return true;
+}
+
+Lock::Statistics Lock::statistics() const noexcept {
+  std::scoped_lock guard(queue_lock_);
+  return {queue_.size(), locked()};
 }
 
 }  // namespace plait

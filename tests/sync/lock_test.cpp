@@ -12,18 +12,17 @@
 #include <vector>
 
 #include "plait/plait.hpp"
+#include "plait/testing/cancel_everywhere.hpp"
 #include "plait/testing/virtual_time.hpp"
 #include "support/build.hpp"
+#include "support/waiting.hpp"
 
 namespace plait {
 namespace {
 
 using namespace std::chrono_literals;
 using test::rounds;
-
-Task<> turns(int n) {
-  for (int i = 0; i < n; ++i) co_await yield_now();
-}
+using test::turns;
 
 TEST(Lock, IsTakenAndFreedWithoutWaiting) {
   Lock lock;
@@ -126,19 +125,99 @@ TEST(Lock, GoesToOneOtherWaiterWhenTheHeadIsCancelledAndItIsReleasedInOneTurn) {
   EXPECT_FALSE(lock.locked());
 }
 
-TEST(Lock, StaysWithTheHeadWhenItIsReleasedBeforeTheHeadIsCancelledInOneTurn) {  // [W3], the other order of 1
+TEST(Lock, PassesOnWhenItIsReleasedBeforeTheHeadIsCancelledInOneTurn) {  // [W10], the other order of 1
   Lock lock;
   std::string log;
   run([&]() -> Task<> {
     co_await lock.acquire();
     Future<void> a = spawn(take(lock, log, 'a')), b = spawn(take(lock, log, 'b'));
     co_await turns(3);
+    EXPECT_EQ(lock.statistics().waiters, 2u);
     lock.release();
-    a.cancel();  // too late: it was granted
+    a.cancel();
     co_await b;
-    co_await a;
+    co_await turns(1);
+    EXPECT_TRUE(a.done());
   });
-  EXPECT_EQ(log, "ab");
+  EXPECT_EQ(log, "b");
+  EXPECT_FALSE(lock.locked());
+}
+
+TEST(Lock, IsFreeWhenTheOnlyOneItWasHandedToIsCancelledBeforeItRuns) {  // [W10]
+  Lock lock;
+  std::string log;
+  run([&]() -> Task<> {
+    co_await lock.acquire();
+    Future<void> a = spawn(take(lock, log, 'a'));
+    co_await turns(2);
+    lock.release();
+    EXPECT_TRUE(lock.statistics().locked);
+    a.cancel();
+    EXPECT_FALSE(lock.locked());
+    co_await turns(1);
+  });
+  EXPECT_EQ(log, "");
+}
+
+TEST(Lock, IsFreeWhereverATaskIsCancelled) {
+  Lock lock;
+  const int runs = testing::cancel_everywhere(
+      [&]() -> Task<> {
+        Future<void> other = spawn([&]() -> Task<> {
+          auto guard = co_await lock.guard();
+          co_await turns(2);
+        });
+        co_await turns(1);
+        {
+          auto guard = co_await lock.guard();
+          co_await turns(1);
+        }
+        co_await other;
+      },
+      [&](const testing::CancelPoint&) { EXPECT_FALSE(lock.locked()); });
+  EXPECT_GT(runs, 8);
+}
+
+TEST(Lock, IsLeftByACancelledThreadInAcquireButNotInLock) {
+  Lock lock;
+  bool locked = false;
+  run([&]() -> Task<> {
+    co_await lock.acquire();
+    Future<void> acquires = spawn_thread([&] { sync_wait(lock.acquire()); });
+    while (lock.statistics().waiters < 1) co_await sleep(0s);
+    Future<void> locks = spawn_thread([&] {
+      std::scoped_lock guard(lock);
+      locked = true;
+    });
+    while (lock.statistics().waiters < 2) co_await sleep(0s);
+    acquires.cancel();
+    locks.cancel();
+    EXPECT_THROW(co_await acquires, Cancelled);
+    EXPECT_EQ(lock.statistics().waiters, 1u);
+    lock.release();
+    co_await locks;
+  });
+  EXPECT_TRUE(locked);
+  EXPECT_FALSE(lock.locked());
+}
+
+TEST(Lock, IsNotLostWhenThreadsAreCancelledWhileItIsReleased) {
+  const int n = rounds(300);
+  Lock lock;
+  run([&]() -> Task<> {
+    for (int i = 0; i < n; ++i) {
+      co_await lock.acquire();
+      Future<void> thread = spawn_thread([&] { auto guard = sync_wait(lock.guard()); });
+      while (i % 2 == 0 && lock.statistics().waiters == 0) co_await sleep(0s);
+      lock.release();
+      thread.cancel();
+      try {
+        co_await thread;
+      } catch (const Cancelled&) {
+      }
+      EXPECT_FALSE(lock.locked());
+    }
+  });
 }
 
 TEST(Lock, IsNotLostWhenTheHeadIsCancelledBeforeItRuns) {  // behaviour 2

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include "plait/base/atomic.hpp"
 #include "plait/base/intrusive_list.hpp"
 #include "plait/base/spin_lock.hpp"
-#include "plait/core/leaf.hpp"
+#include "plait/sync/acquire.hpp"
 
 namespace plait {
 
@@ -20,18 +20,24 @@ namespace plait {
 /// Lifetime: free and without waiters when destroyed; else the program stops with a sentence.
 class Lock {
  public:
-  class Guard;
+  /// Holds a Lock until it dies. Move-only.
+  using Guard = detail::Guard<Lock>;
+  /// What a Lock is about at the time of the call. Who holds it is not known: anybody may release it.
+  struct Statistics {
+    std::size_t waiters = 0;  ///< Strands that wait for it.
+    bool locked = false;      ///< As `locked`.
+  };
 
   Lock() noexcept = default;
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
   ~Lock();
 
-  /// Takes the lock; in a task `co_await`, in a thread `sync_wait`. On cancel: the lock is not held, and if it had just
-  /// been granted the cancel comes too late: it is held, and the next checkpoint throws.
-  [[nodiscard]] auto acquire() noexcept { return Acquire(*this); }
-  /// The same, giving a Guard that releases it.
-  [[nodiscard]] auto guard() noexcept { return AcquireGuard(*this); }
+  /// Takes the lock; in a task `co_await`, in a thread `sync_wait`. On cancel: the lock is not held; if it had just
+  /// been handed over it goes to the next who waits.
+  [[nodiscard]] auto acquire() noexcept { return Acquiring<void>(*this); }
+  /// The same, giving a Guard that releases it. On cancel: as `acquire`.
+  [[nodiscard]] auto guard() noexcept { return Acquiring<Guard>(*this); }
   /// Takes it if it is free and nobody queues. Never waits; from any strand.
   [[nodiscard]] bool try_acquire() noexcept {
     std::uint32_t free = 0;
@@ -46,7 +52,8 @@ class Lock {
       release_slow();
   }
 
-  /// Takes it in a plain thread, which waits (Lockable). Throws std::logic_error on a loop's thread, always.
+  /// Takes it in a plain thread, which waits (Lockable). Throws std::logic_error on a loop's thread, always. On cancel:
+  /// not a checkpoint; it waits on.
   void lock() {
     detail::Scheduler::refuse_to_block("Lock::lock()", "co_await acquire() or guard() instead.");
     detail::pass(detail::Point::primitive, this);
@@ -65,32 +72,20 @@ class Lock {
   void unlock() { release(); }
   /// Somebody holds it. The answer may be stale.
   bool locked() const noexcept { return word_.load(std::memory_order_relaxed) & kLocked; }
+  /// Linear in the waiters. From any strand.
+  Statistics statistics() const noexcept;
 
  private:
-  template <class Derived>
-  class Acquiring : public detail::Leaf<Derived> {
-   public:
-    explicit Acquiring(Lock& lock) noexcept : detail::Leaf<Derived>(detail::WaitKind::lock, &lock), lock_(&lock) {}
-    bool try_now() noexcept { return lock_->try_acquire(); }
-    bool enqueue() noexcept { return lock_->enqueue(*this); }
-    bool withdraw() noexcept { return lock_->withdraw(*this); }
-    bool wait_in_thread(TimePoint deadline) {
-      detail::pass(detail::Point::primitive, lock_);
-      return lock_->try_acquire() || lock_->lock_slow(deadline);
-    }
+  template <class, class>
+  friend class detail::Acquire;
+  friend class Condition;
+  friend class RLock;
 
-   protected:
-    Lock* lock_;
-  };
-  class Acquire : public Acquiring<Acquire> {
+  template <class Given>
+  class Acquiring : public detail::Acquire<Lock, Given> {
    public:
-    using Acquiring::Acquiring;
-    void take() const noexcept {}
-  };
-  class AcquireGuard : public Acquiring<AcquireGuard> {
-   public:
-    using Acquiring::Acquiring;
-    Guard take() noexcept;
+    explicit Acquiring(Lock& lock) noexcept : detail::Acquire<Lock, Given>(lock, detail::WaitKind::lock) {}
+    bool wait_in_thread(TimePoint deadline) { return this->primitive_->acquire_in_thread(*this, deadline); }
   };
 
   /// The word: bits, changed by compare-and-swap. All but kLocked change only under `queue_lock_`, with one exception:
@@ -100,33 +95,21 @@ class Lock {
   static constexpr std::uint32_t kWoken = 4;     ///< the first waiter, a thread, was woken and is on its way to try
   static constexpr std::uint32_t kStarving = 8;  ///< the first waiter has waited too long: no barging, hand it over
 
+  bool spin() noexcept;
   bool lock_slow(TimePoint deadline);
-  void release_slow();
-  bool enqueue(detail::Waiter& waiter) noexcept;
-  bool withdraw(detail::Waiter& waiter) noexcept;
+  bool acquire_in_thread(detail::Waiter& waiter, TimePoint deadline);
+  bool hold_after_wake(detail::ThreadStrand& self, detail::Waiter& waiter, TimePoint deadline, TimePoint since);
+  bool park_until_held(detail::ThreadStrand& self, detail::Waiter& waiter, TimePoint deadline);
   bool try_after_wake(detail::Waiter& waiter, TimePoint since) noexcept;
-  detail::Waiter* hand_over() noexcept;
+  void release_slow();
+  detail::Strand* hand_over() noexcept;
+  bool enqueue(detail::Waiter& waiter) noexcept;
+  bool enqueue_locked(detail::Waiter& waiter) noexcept;
+  bool withdraw(detail::Waiter& waiter) noexcept;
 
   Atomic<std::uint32_t> word_{0};
-  detail::SpinLock queue_lock_;
+  mutable detail::SpinLock queue_lock_;
   detail::IntrusiveList<detail::Waiter, detail::Link> queue_;
 };
-
-/// Holds a Lock until it dies. Move-only.
-class [[nodiscard]] Lock::Guard {
- public:
-  Guard(Guard&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
-  Guard& operator=(Guard&&) = delete;
-  ~Guard() {
-    if (lock_) lock_->release();
-  }
-
- private:
-  friend class Lock;
-  explicit Guard(Lock& lock) noexcept : lock_(&lock) {}
-  Lock* lock_;
-};
-
-inline Lock::Guard Lock::AcquireGuard::take() noexcept { return Guard(*lock_); }
 
 }  // namespace plait
