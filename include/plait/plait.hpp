@@ -32,6 +32,7 @@
 #include "plait/sync/event.hpp"
 #include "plait/sync/lock.hpp"
 #include "plait/thread/group_thread.hpp"
+#include "plait/sync/rlock.hpp"
 #include "plait/sync/semaphore.hpp"
 #include "plait/thread/spawn_thread.hpp"
 #include "plait/thread/thread.hpp"
