@@ -163,17 +163,20 @@ void Lock::release_slow() {
   detail::Strand* next = nullptr;
   {
     std::scoped_lock guard(queue_lock_);
-    word = word_.load(std::memory_order_relaxed);
-    if (!(word & kLocked)) detail::misuse("Lock::release(): the Lock is not held.");
-    detail::Waiter* first = queue_.front();
-    if (first && first->strand->kind == detail::Strand::Kind::thread && !(word & kStarving)) {
-      next = first->strand;
-      word_.store((word & ~kLocked) | kWoken, std::memory_order_release);
-    } else {
-      next = hand_over();
-    }
+    if (!locked()) detail::misuse("Lock::release(): the Lock is not held.");
+    next = release_locked();
   }
   if (next) next->unpark();
+}
+
+/// Under the queue lock, by the holder: what is to be unparked after it, or null.
+detail::Strand* Lock::release_locked() noexcept {
+  const std::uint32_t word = word_.load(std::memory_order_relaxed);
+  const detail::Waiter* first = queue_.front();
+  if (!first || first->strand->kind == detail::Strand::Kind::task || (word & kStarving)) return hand_over();
+  detail::Strand* next = first->strand;
+  word_.store((word & ~kLocked) | kWoken, std::memory_order_release);
+  return next;
 }
 
 bool Lock::withdraw(detail::Waiter& waiter) noexcept {

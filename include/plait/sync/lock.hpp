@@ -102,6 +102,7 @@ class Lock {
   bool park_until_held(detail::ThreadStrand& self, detail::Waiter& waiter, TimePoint deadline);
   bool try_after_wake(detail::Waiter& waiter, TimePoint since) noexcept;
   void release_slow();
+  detail::Strand* release_locked() noexcept;
   detail::Strand* hand_over() noexcept;
   bool enqueue(detail::Waiter& waiter) noexcept;
   bool enqueue_locked(detail::Waiter& waiter) noexcept;
