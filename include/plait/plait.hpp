@@ -29,6 +29,7 @@
 #include "plait/sched/task_group.hpp"
 #include "plait/sched/timeout.hpp"
 #include "plait/sched/wait.hpp"
+#include "plait/sync/barrier.hpp"
 #include "plait/sync/condition.hpp"
 #include "plait/sync/event.hpp"
 #include "plait/sync/lock.hpp"
