@@ -30,6 +30,7 @@
 #include "plait/sched/timeout.hpp"
 #include "plait/sched/wait.hpp"
 #include "plait/sync/barrier.hpp"
+#include "plait/sync/capacity_limiter.hpp"
 #include "plait/sync/condition.hpp"
 #include "plait/sync/event.hpp"
 #include "plait/sync/lock.hpp"
