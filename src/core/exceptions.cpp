@@ -38,6 +38,11 @@ void append_tree(std::string& text, const std::vector<std::exception_ptr>& error
 
 }  // namespace
 
+bool detail::is_cancelled(const std::exception_ptr& error) noexcept {
+  const std::type_info* type = error ? error.__cxa_exception_type() : nullptr;
+  return type && *type == typeid(Cancelled);
+}
+
 std::string describe(const std::exception_ptr& error) {
   if (!error) return "no error";
   try {

@@ -36,12 +36,7 @@ void refuse_empty_future() {
 
 void report_unretrieved(const std::exception_ptr& error, std::string name,
                         const std::source_location& spawned_at) noexcept {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Cancelled&) {
-    return;
-  } catch (...) {
-  }
+  if (is_cancelled(error)) return;
   const UnretrievedHandler handler = unretrieved_handler.load(std::memory_order_acquire);
   (handler ? handler : write_to_stderr)({error, std::move(name), spawned_at});
 }

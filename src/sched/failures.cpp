@@ -20,12 +20,10 @@ const void* identity(const std::exception_ptr& error) noexcept {
 
 void Failures::add(const std::exception_ptr& error) {
   if (!error) return;
-  try {
-    std::rethrow_exception(error);
-  } catch (const Cancelled&) {
+  if (is_cancelled(error)) {
     cancelled_ = true;
-  } catch (...) {
-    if (known_.insert(identity(error)).second) errors_.push_back(error);
+  } else if (known_.insert(identity(error)).second) {
+    errors_.push_back(error);
   }
 }
 

@@ -6,12 +6,7 @@ namespace plait::detail {
 std::exception_ptr error_of_both(std::exception_ptr body, std::exception_ptr cleanup) {
   if (!cleanup) return body;
   if (!body) return cleanup;
-  try {
-    std::rethrow_exception(body);
-  } catch (const Cancelled&) {
-    return cleanup;
-  } catch (...) {
-  }
+  if (is_cancelled(body)) return cleanup;
   return std::make_exception_ptr(ExceptionGroup("finally", {std::move(body), std::move(cleanup)}));
 }
 

@@ -14,7 +14,7 @@ namespace plait {
 /// Raised at every checkpoint inside a cancelled scope until the scope is left (trio's level-triggered Cancelled).
 /// It is not a std::exception, so that `catch (const std::exception&)` lets it pass. Whoever catches it to clean up
 /// throws it on; only the scope that was cancelled keeps it.
-class Cancelled {
+class Cancelled final {
  public:
   const char* what() const noexcept { return "cancelled"; }
 };
@@ -31,6 +31,13 @@ class KeyboardInterrupt {
  public:
   const char* what() const noexcept { return "keyboard interrupt"; }
 };
+
+namespace detail {
+
+/// The exception is a Cancelled. Much cheaper than to rethrow it and see.
+bool is_cancelled(const std::exception_ptr& error) noexcept;
+
+}  // namespace detail
 
 /// The text of any exception: its what(), with its type's name where that helps.
 std::string describe(const std::exception_ptr& error);

@@ -16,6 +16,11 @@ class DeadlineScope : public Scope {
     enter(strand);
     set_deadline(deadline);
   }
+  /// The deadline is `span` from now; zero or less cancels at once.
+  DeadlineScope(Strand& strand, Duration span) noexcept {
+    enter(strand);
+    span <= Duration::zero() ? cancel() : arm(add(now(), span));
+  }
   ~DeadlineScope() {
     disarm();
     leave();
@@ -27,17 +32,20 @@ class DeadlineScope : public Scope {
   void set_deadline(TimePoint deadline) noexcept {
     disarm();
     if (deadline == kNever) return;
-    if (deadline <= now()) return cancel();
-    alarm_.scope = this;
-    alarm_.fire = [](Timer& timer) noexcept { static_cast<Alarm&>(timer).scope->cancel(); };
-    alarm_.fires_at = this;
-    strand()->scheduler->arm(alarm_, deadline);
+    deadline <= now() ? cancel() : arm(deadline);
   }
 
  private:
   struct Alarm : Timer {
     DeadlineScope* scope = nullptr;
   };
+  void arm(TimePoint deadline) noexcept {
+    if (deadline == kNever) return;
+    alarm_.scope = this;
+    alarm_.fire = [](Timer& timer) noexcept { static_cast<Alarm&>(timer).scope->cancel(); };
+    alarm_.fires_at = this;
+    strand()->scheduler->arm(alarm_, deadline);
+  }
   void disarm() noexcept {
     if (alarm_.linked()) strand()->scheduler->disarm(alarm_);
   }

@@ -15,23 +15,17 @@
 namespace plait {
 namespace detail {
 
-/// A deadline, or a span that begins when the block does.
-struct Limit {
-  TimePoint at{};
-  Duration span{};
-  TimePoint deadline() const noexcept { return at == TimePoint{} ? add(now(), span) : at; }
-};
-
 /// What a block gives that may end early: nothing more than whether it was completed, or its value.
 template <class T>
 using MaybeOf = std::conditional_t<std::is_void_v<T>, bool, std::optional<std::decay_t<T>>>;
 
 /// Awaits an operation for a combinator, and gives its value as MaybeOf.
-template <class A>
+/// `Limit`: a TimePoint, or a Duration that begins now.
+template <class Limit, class A>
 Task<AwaitResult<A>> time_out(Limit limit, A awaitable) {
   Strand& self = co_await CurrentStrand{};
   const void* at = self.record->awaits_at.load(std::memory_order_relaxed);
-  DeadlineScope scope(self, limit.deadline());
+  DeadlineScope scope(self, limit);
   try {
     AtLine<A> operation(awaitable, at);
     co_return co_await operation;
@@ -41,11 +35,11 @@ Task<AwaitResult<A>> time_out(Limit limit, A awaitable) {
   throw TimeoutError();
 }
 
-template <class A>
+template <class Limit, class A>
 Task<MaybeOf<AwaitResult<A>>> move_on(Limit limit, A awaitable) {
   Strand& self = co_await CurrentStrand{};
   const void* at = self.record->awaits_at.load(std::memory_order_relaxed);
-  DeadlineScope scope(self, limit.deadline());
+  DeadlineScope scope(self, limit);
   try {
     AtLine<A> operation(awaitable, at);
     if constexpr (std::is_void_v<AwaitResult<A>>) {
@@ -70,14 +64,14 @@ Task<MaybeOf<AwaitResult<A>>> move_on(Limit limit, A awaitable) {
 template <class Rep, class Period, detail::Awaitable A>
 auto timeout(std::chrono::duration<Rep, Period> span, A&& awaitable) {
   detail::refuse_twice_destroyed<A>();
-  const detail::Limit limit{.span = detail::to_duration(span)};
-  return detail::LocatedTask(detail::time_out<detail::Held<A>>(limit, std::forward<A>(awaitable)));
+  return detail::LocatedTask(
+      detail::time_out<Duration, detail::Held<A>>(detail::to_duration(span), std::forward<A>(awaitable)));
 }
 /// The same with a deadline on the clock of `plait::now()` (asyncio.timeout_at).
 template <detail::Awaitable A>
 auto timeout_at(TimePoint deadline, A&& awaitable) {
   detail::refuse_twice_destroyed<A>();
-  return detail::LocatedTask(detail::time_out<detail::Held<A>>({.at = deadline}, std::forward<A>(awaitable)));
+  return detail::LocatedTask(detail::time_out<TimePoint, detail::Held<A>>(deadline, std::forward<A>(awaitable)));
 }
 
 /// Awaits `awaitable` at most for `span` and gives its value as a std::optional, empty if it was cancelled by the
@@ -85,14 +79,14 @@ auto timeout_at(TimePoint deadline, A&& awaitable) {
 template <class Rep, class Period, detail::Awaitable A>
 auto move_on_after(std::chrono::duration<Rep, Period> span, A&& awaitable) {
   detail::refuse_twice_destroyed<A>();
-  const detail::Limit limit{.span = detail::to_duration(span)};
-  return detail::LocatedTask(detail::move_on<detail::Held<A>>(limit, std::forward<A>(awaitable)));
+  return detail::LocatedTask(
+      detail::move_on<Duration, detail::Held<A>>(detail::to_duration(span), std::forward<A>(awaitable)));
 }
 /// The same with a deadline on the clock of `plait::now()` (trio.move_on_at).
 template <detail::Awaitable A>
 auto move_on_at(TimePoint deadline, A&& awaitable) {
   detail::refuse_twice_destroyed<A>();
-  return detail::LocatedTask(detail::move_on<detail::Held<A>>({.at = deadline}, std::forward<A>(awaitable)));
+  return detail::LocatedTask(detail::move_on<TimePoint, detail::Held<A>>(deadline, std::forward<A>(awaitable)));
 }
 
 }  // namespace plait
