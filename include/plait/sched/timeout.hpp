@@ -19,8 +19,7 @@ namespace detail {
 template <class T>
 using MaybeOf = std::conditional_t<std::is_void_v<T>, bool, std::optional<std::decay_t<T>>>;
 
-/// Awaits an operation for a combinator, and gives its value as MaybeOf.
-/// `Limit`: a TimePoint, or a Duration that begins now.
+/// Awaits an operation until a limit: a TimePoint, or a Duration that begins when this runs.
 template <class Limit, class A>
 Task<AwaitResult<A>> time_out(Limit limit, A awaitable) {
   Strand& self = co_await CurrentStrand{};
