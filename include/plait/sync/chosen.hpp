@@ -14,10 +14,15 @@ class Chosen {
  public:
   bool full() const noexcept { return size_ == kBatch; }
   /// Grants `waiter`, which has been unlinked. Under the primitive's lock.
-  void add(Waiter& waiter) noexcept { strands_[size_++] = &waiter.choose(); }
+  void add(Waiter& waiter) noexcept {
+    Strand& strand = waiter.choose();
+    __builtin_prefetch(&strand.record);
+    strands_[size_++] = &strand;
+  }
   /// Makes them ready, in order. Without the primitive's lock, and without touching the primitive, which the first of
   /// them may destroy.
   void unpark() noexcept {
+    for (std::size_t i = 0; i < size_; ++i) __builtin_prefetch(strands_[i]->record, 1);
     for (std::size_t i = 0; i < size_; ++i) strands_[i]->unpark();
     size_ = 0;
   }
