@@ -119,9 +119,9 @@ QueueStatistics QueueWaits::statistics_of(std::size_t size) const noexcept {
           .shut_down = shut_down_};
 }
 
-int QueueWaits::spins() noexcept {
+int QueueWaits::patience() noexcept {
   static const bool alone = os::processor_count() == 1;
-  return alone || test_clock() ? 0 : 200;
+  return alone || test_clock() ? 0 : 1000;
 }
 
 }  // namespace plait::detail

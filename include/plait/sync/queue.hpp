@@ -61,6 +61,8 @@ class QueueRing {
     puts.store(tail + 1, std::memory_order_release);
     return true;
   }
+  /// Under the put lock, after push_end gave false: it has reached its bound, and need not grow.
+  bool is_full() const noexcept { return limit_ == capacity_; }
   /// Under the get lock; false if it is empty.
   bool pop_end(Atomic<std::uint64_t>& puts, QueueTaken<T>& taken) noexcept {
     const std::uint64_t head = head_.load(std::memory_order_relaxed);
@@ -71,9 +73,6 @@ class QueueRing {
     leave(head, taken);
     return true;
   }
-  /// Changes when an item leaves.
-  std::uint64_t gets() const noexcept { return head_.load(std::memory_order_relaxed); }
-
   // All below under both locks.
   std::size_t size(std::uint64_t puts) const noexcept { return in_ring(puts) + returned_.size(); }
   bool regular() const noexcept { return returned_.empty(); }

@@ -117,10 +117,6 @@ class QueueCore : public QueueWaits {
 
   /// Whether a thread that would have to wait looks again for a while: where looking takes no lock.
   static constexpr bool kSpins = Items::kTwoEnded;
-  std::uint64_t gets() const noexcept {
-    if constexpr (kSpins) return items_.gets();
-    return 0;
-  }
 
   /// What an attempt came to.
   static bool accepted(QueueStep step) {
@@ -133,16 +129,22 @@ class QueueCore : public QueueWaits {
   QueueStep push(T& item, PutOperation* waiter) {
     if constexpr (Items::kTwoEnded) {
       std::scoped_lock guard(put_lock_);
-      if (!slow_ && items_.push_end(puts_, item)) [[likely]]
-        return QueueStep::done;
+      if (!slow_) [[likely]] {
+        if (items_.push_end(puts_, item)) [[likely]]
+          return QueueStep::done;
+        if (!waiter && items_.is_full()) return QueueStep::wait;
+      }
     }
     return push_slow(item, waiter);
   }
   QueueStep pop(QueueTaken<T>& taken, GetOperation* waiter) {
     if constexpr (Items::kTwoEnded) {
       std::scoped_lock guard(get_lock_);
-      if (!slow_ && items_.pop_end(puts_, taken)) [[likely]]
-        return QueueStep::done;
+      if (!slow_) [[likely]] {
+        if (items_.pop_end(puts_, taken)) [[likely]]
+          return QueueStep::done;
+        if (!waiter) return QueueStep::wait;  // empty
+      }
     }
     return pop_slow(taken, waiter);
   }
@@ -172,129 +174,6 @@ class QueueCore : public QueueWaits {
   Items items_;
 };
 
-template <class T, class Items>
-QueueStep QueueCore<T, Items>::push_slow(T& item, PutOperation* waiter) {
-  typename Items::Storage storage;  // made, and the old one freed, without the locks
-  for (std::size_t wanted = 0;;) {
-    if (wanted) storage = Items::make(wanted);
-    Strand* woken = nullptr;
-    {
-      Both both(*this);
-      if (shut_down_) return QueueStep::shut_down;
-      if (wanted) items_.adopt(storage, puts());
-      if (!getters_.empty()) {
-        const std::uint64_t number = puts();
-        puts_.store(number + 1, std::memory_order_release);
-        items_.skip(number);
-        woken = hand_over(number, item);
-        choose_path();
-      } else if (!has_place() || !putters_.empty()) {
-        if (waiter) putters_.push_back(*waiter);
-        choose_path();
-        return QueueStep::wait;
-      } else if (items_.has_room(puts())) {
-        append(item);
-        choose_path();
-        return QueueStep::done;
-      } else {
-        wanted = items_.wanted();
-      }
-    }
-    if (!woken) continue;
-    woken->unpark();
-    return QueueStep::done;
-  }
-}
-
-template <class T, class Items>
-QueueStep QueueCore<T, Items>::pop_slow(QueueTaken<T>& taken, GetOperation* waiter) {
-  Strand* woken = nullptr;
-  bool more = false;
-  {
-    Both both(*this);
-    if (count() == 0) {
-      if (shut_down_) return QueueStep::shut_down;
-      if (waiter) getters_.push_back(*waiter);
-      choose_path();
-      return QueueStep::wait;
-    }
-    items_.pop(puts(), taken);
-    woken = admit(more);
-    choose_path();
-  }
-  while (woken) {
-    woken->unpark();
-    if (!more) break;
-    Both both(*this);
-    woken = admit(more);
-    choose_path();
-  }
-  return QueueStep::done;
-}
-
-/// Puts the item of the first putter if there is a place for it; `more`: there is another one, and a place. If Compare
-/// or the memory refuses, that putter gets the error.
-template <class T, class Items>
-Strand* QueueCore<T, Items>::admit(bool& more) noexcept {
-  more = false;
-  if (putters_.empty() || !has_place()) return nullptr;
-  auto& putter = static_cast<PutOperation&>(*putters_.pop_front());
-  try {
-    if (!items_.has_room(puts())) {  // rare: given back items took the places of others
-      auto storage = Items::make(items_.wanted());
-      items_.adopt(storage, puts());
-    }
-    append(putter.item());
-    putter.finish(nullptr);
-  } catch (...) {
-    putter.finish(std::current_exception());
-  }
-  more = !putters_.empty() && has_place();
-  return &putter.choose();
-}
-
-/// [W10] False if there is no memory to put it back: then it stays with its getter.
-template <class T, class Items>
-bool QueueCore<T, Items>::give_back(QueueTaken<T>& taken) noexcept {
-  if (!taken.item) return true;  // told of the end, or of an error
-  Strand* woken = nullptr;
-  Waiters ready;
-  {
-    Both both(*this);
-    if (dropping_) {
-      finish(1, ready);
-    } else if (!getters_.empty()) {
-      woken = hand_over(taken.number, *taken.item);
-    } else {
-      try {
-        items_.restore(taken.number, *taken.item);
-      } catch (...) {
-        return false;
-      }
-    }
-    choose_path();
-  }
-  taken.item.reset();
-  if (woken) woken->unpark();
-  release(ready);
-  return true;
-}
-
-template <class T, class Items>
-void QueueCore<T, Items>::shutdown(bool immediate) {
-  pass(Point::primitive, this);
-  Waiters ready;
-  typename Items::Storage dropped;  // dies without the locks
-  {
-    Both both(*this);
-    end(ready);
-    if (immediate) {
-      dropping_ = true;
-      finish(count(), ready);
-      items_.release(dropped, puts());
-    }
-  }
-  release(ready);
-}
-
 }  // namespace plait::detail
+
+#include "plait/sync/queue_slow_path.hpp"

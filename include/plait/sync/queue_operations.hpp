@@ -26,15 +26,8 @@ class QueuePut : public Leaf<QueuePut<Queue, T>> {
   bool try_now() noexcept {
     if (attempt(nullptr)) return true;
     if (!Queue::kSpins || this->strand->kind == Strand::Kind::task) return false;
-    // A thread looks whether others get before it parks.
-    auto gets = queue_->gets();
-    for (int i = Queue::spins(); i > 0; --i) {
-      cpu_relax();
-      if (gets == queue_->gets()) continue;
-      if (attempt(nullptr)) return true;
-      gets = queue_->gets();
-    }
-    return false;
+    // Before it parks, a thread looks whether others get.
+    return Queue::try_again([this] { return attempt(nullptr); });
   }
   bool enqueue() noexcept { return !attempt(this); }
   bool withdraw() noexcept { return queue_->withdraw(*this); }
@@ -78,15 +71,8 @@ class QueueGet : public Leaf<QueueGet<Queue, T>> {
   bool try_now() noexcept {
     if (attempt(nullptr)) return true;
     if (!Queue::kSpins || this->strand->kind == Strand::Kind::task) return false;
-    // A thread looks whether others put before it parks.
-    auto puts = queue_->puts();
-    for (int i = Queue::spins(); i > 0; --i) {
-      cpu_relax();
-      if (puts == queue_->puts()) continue;
-      if (attempt(nullptr)) return true;
-      puts = queue_->puts();
-    }
-    return false;
+    // Before it parks, a thread looks whether others put.
+    return Queue::try_again([this] { return attempt(nullptr); });
   }
   bool enqueue() noexcept { return !attempt(this); }
   bool withdraw() noexcept { return queue_->withdraw(*this); }

@@ -88,8 +88,20 @@ class QueueWaits {
   QueueStatistics statistics_of(std::size_t size) const noexcept;
   bool all_done(Waiter* waiter) noexcept;
   bool withdraw_join(Waiter& waiter) noexcept;
-  /// How often a thread looks again before it parks; 0 where that can't help.
-  static int spins() noexcept;
+  /// For how many pauses of the processor a thread looks again before it parks; 0 where that can't help.
+  static int patience() noexcept;
+  /// Tries again for a while, less and less often: each attempt takes a line from the other side, and the longer it is
+  /// left alone, the more items (or places) come together.
+  template <class Try>
+  static bool try_again(Try attempt) noexcept {
+    int pauses = 2;
+    for (int left = patience(); left > 0; left -= pauses) {
+      for (int i = 0; i < pauses; ++i) cpu_relax();
+      if (attempt()) return true;
+      if (pauses < 32) pauses *= 2;
+    }
+    return false;
+  }
 
   // Each line of memory below has one writer: the putting side, the getting side, or (the last) whoever has both locks.
 
