@@ -62,7 +62,7 @@ class QueueRing {
     return true;
   }
   /// Under the put lock, after push_end gave false: it has reached its bound, and need not grow.
-  bool is_full() const noexcept { return limit_ == capacity_; }
+  bool is_full() const noexcept { return capacity_ != 0 && limit_ == capacity_; }
   /// Under the get lock; false if it is empty.
   bool pop_end(Atomic<std::uint64_t>& puts, QueueTaken<T>& taken) noexcept {
     const std::uint64_t head = head_.load(std::memory_order_relaxed);
