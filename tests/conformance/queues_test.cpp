@@ -71,7 +71,7 @@ void wait_until(Condition condition) {
   while (!condition()) std::this_thread::yield();
 }
 
-/// Holds the first thread that parks, where it has queued and does not see what becomes of it.
+/// Holds the thread that asked for it when it parks: it has queued, and does not see what becomes of it.
 class HoldThread final : public detail::Hook {
  public:
   HoldThread() { detail::installed_hook.store(this, std::memory_order_release); }
@@ -80,19 +80,22 @@ class HoldThread final : public detail::Hook {
     detail::installed_hook.store(nullptr, std::memory_order_release);
   }
   void reach(detail::Point point, const void*) override {
-    if (point != detail::Point::park || taken_.exchange(true)) return;
+    if (point != detail::Point::park || std::this_thread::get_id() != chosen_.load() || held_) return;
     held_ = true;
     wait_until([&] { return released_.load(); });
   }
   unsigned choose(unsigned) override { return 0; }
 
+  /// For the thread that shall be held.
+  void me() { chosen_ = std::this_thread::get_id(); }
   void wait_for_it() {
     wait_until([&] { return held_.load(); });
   }
   void release() { released_ = true; }
 
  private:
-  std::atomic<bool> taken_{false}, held_{false}, released_{false};
+  std::atomic<std::thread::id> chosen_{};
+  std::atomic<bool> held_{false}, released_{false};
 };
 
 template <class Q>
@@ -120,7 +123,10 @@ TEST(QueueConformance, DropsNothingWhenAReaderIsCancelledInTheTurnOfTwoPuts) {
 TEST(QueueConformance, DropsNothingWhenAReadingThreadIsCancelledBetweenGrantAndResumption) {
   Queue<int> queue;
   HoldThread hold;
-  auto reader = spawn_thread([&] { return get_in_thread(queue); });
+  auto reader = spawn_thread([&] {
+    hold.me();
+    return get_in_thread(queue);
+  });
   hold.wait_for_it();
   EXPECT_EQ(queue.statistics().waiting_getters, 1u);
   EXPECT_TRUE(queue.try_put(1));  // granted
@@ -318,7 +324,10 @@ TYPED_TEST(QueuesConformance, GivesAnItemToWhoWaitsAndAPlaceToWhoWaitsAndToNobod
 TEST(QueueConformance, GivesAnItemToTheThreadThatWaits) {
   Queue<int> queue(1);
   HoldThread hold;
-  auto getter = spawn_thread([&] { return get_in_thread(queue); });
+  auto getter = spawn_thread([&] {
+    hold.me();
+    return get_in_thread(queue);
+  });
   hold.wait_for_it();
   EXPECT_TRUE(queue.try_put(1));
   EXPECT_EQ(queue.try_get(), std::nullopt);
