@@ -27,6 +27,7 @@ struct Slot {
   ThreadStrand* strand = nullptr;
   ~Slot() {
     if (!strand) return;
+    strand->context = {};  // here, where destructors of the values still find the strand
     close_record(strand->record);
     std::scoped_lock guard(pool.lock);
     strand->next_free = pool.free;

@@ -111,19 +111,24 @@ Signals::Signals(std::initializer_list<int> signals) : Signals(std::span<const i
 Signals::Signals(std::span<const int> signals) {
   std::scoped_lock guard(mutex);
   SignalSink& sink = free_sink();
-  std::uint64_t wanted = 0;
+  std::uint64_t wanted = 0, handled = 0;
+  for (const int signal : signals) {
+    if (signal <= 0 || signal >= os::kSignals) os::throw_error(EINVAL, "Signals: signal " + std::to_string(signal));
+    wanted |= std::uint64_t{1} << (signal - 1);
+  }
+  // Before the handlers: what they receive from the first moment counts.
+  sink.open(wanted);
   try {
-    for (const int signal : signals) {
-      if (signal <= 0 || signal >= os::kSignals) os::throw_error(EINVAL, "Signals: signal " + std::to_string(signal));
-      if (wanted >> (signal - 1) & 1) continue;
+    for (int signal = 1; signal < os::kSignals; ++signal) {
+      const std::uint64_t bit = std::uint64_t{1} << (signal - 1);
+      if (!(wanted & bit)) continue;
       Handling& h = handling()[static_cast<unsigned>(signal)];
       if (h.users == 0) h.handler.emplace(signal, &on_signal);
       ++h.users;
-      wanted |= std::uint64_t{1} << (signal - 1);
-      sink.open(wanted);
+      handled |= bit;
     }
   } catch (...) {
-    stop_handling(wanted);
+    stop_handling(handled);
     sink.open(0);
     throw;
   }

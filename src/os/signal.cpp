@@ -6,8 +6,9 @@
 
 #include <array>
 #include <cerrno>
+#include <mutex>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "plait/base/atomic.hpp"
 #include "plait/os/fd.hpp"
@@ -15,7 +16,24 @@
 namespace plait::os {
 namespace {
 
-std::array<Atomic<void (*)(int)>, kSignals> handlers{};
+/// The newest handler of each signal.
+constinit std::array<Atomic<void (*)(int)>, kSignals> handlers{};
+
+/// All who handle one signal, the newest last, and what was before them.
+struct Handled {
+  struct By {
+    const void* owner;
+    void (*handler)(int);
+  };
+  std::vector<By> by;
+  struct sigaction before{};
+};
+constinit std::mutex mutex;
+/// Guarded by the mutex; never destroyed, as handlers may be static objects.
+Handled& handled(int signal) {
+  static auto* all = new std::array<Handled, kSignals>;
+  return (*all)[static_cast<unsigned>(signal)];
+}
 
 /// Keeps errno for the code that it interrupts.
 void dispatch(int signal) {
@@ -29,21 +47,23 @@ void dispatch(int signal) {
 
 struct SignalHandler::State {
   int signal;
-  void (*previous_handler)(int);
-  struct sigaction previous;
 };
 
-SignalHandler::SignalHandler(int signal, void (*handler)(int)) : state_(std::make_unique<State>()) {
+SignalHandler::SignalHandler(int signal, void (*handler)(int)) : state_(new State{signal}) {
   if (signal <= 0 || signal >= kSignals) throw_error(EINVAL, "handling signal " + std::to_string(signal));
-  state_->signal = signal;
-  state_->previous_handler = handlers[static_cast<unsigned>(signal)].exchange(handler, std::memory_order_acq_rel);
+  std::scoped_lock guard(mutex);
+  Handled& all = handled(signal);
+  all.by.push_back({state_.get(), handler});
+  auto& newest = handlers[static_cast<unsigned>(signal)];
+  const auto before = newest.exchange(handler, std::memory_order_acq_rel);
   struct sigaction action{};
   action.sa_handler = &dispatch;
   action.sa_flags = SA_RESTART;
   ::sigfillset(&action.sa_mask);
-  if (::sigaction(signal, &action, &state_->previous) != 0) {
+  if (::sigaction(signal, &action, all.by.size() == 1 ? &all.before : nullptr) != 0) {
     const int error = errno;
-    handlers[static_cast<unsigned>(signal)].store(state_->previous_handler, std::memory_order_release);
+    all.by.pop_back();
+    newest.store(before, std::memory_order_release);
     throw_error(error, "handling signal " + std::to_string(signal));
   }
 }
@@ -52,8 +72,12 @@ SignalHandler::SignalHandler(SignalHandler&&) noexcept = default;
 
 SignalHandler::~SignalHandler() {
   if (!state_) return;
-  ::sigaction(state_->signal, &state_->previous, nullptr);
-  handlers[static_cast<unsigned>(state_->signal)].store(state_->previous_handler, std::memory_order_release);
+  std::scoped_lock guard(mutex);
+  Handled& all = handled(state_->signal);
+  std::erase_if(all.by, [&](const Handled::By& one) { return one.owner == state_.get(); });
+  if (all.by.empty()) ::sigaction(state_->signal, &all.before, nullptr);
+  handlers[static_cast<unsigned>(state_->signal)].store(all.by.empty() ? nullptr : all.by.back().handler,
+                                                        std::memory_order_release);
 }
 
 bool signal_is_default(int signal) noexcept {

@@ -19,12 +19,22 @@ struct CancelScope::State {
   bool called = false;
   bool caught = false;
   bool entered = false;
+  bool ended = false;
   std::string reason;
   /// Null unless the scope runs.
   detail::Scheduler* home = nullptr;
   detail::DeadlineScope* active = nullptr;
 
-  /// Throws unless the caller may touch the tree.
+  /// A deadline that has passed has cancelled the scope, and what was cancelled stays so. With the lock held.
+  bool look_at_clock() {
+    if (!called && !ended && deadline != detail::kNever && deadline <= now()) by_deadline();
+    return called;
+  }
+  void by_deadline() {
+    called = true;
+    reason = "deadline";
+  }
+  /// Throws unless the caller may touch the tree. With the lock held.
   void require_home(const char* operation) const {
     if (home && detail::Scheduler::current() != home) {
       detail::misuse(std::string(operation) + ": the scope runs on another loop; only cancel() may come from outside.");
@@ -61,7 +71,7 @@ void CancelScope::cancel(std::string_view reason) {
   detail::Scheduler* home = nullptr;
   {
     std::scoped_lock guard(state_->lock);
-    if (state_->called) return;
+    if (state_->look_at_clock()) return;
     state_->called = true;
     state_->reason = reason;
     home = state_->home;
@@ -76,22 +86,37 @@ void CancelScope::cancel(std::string_view reason) {
 }
 
 void CancelScope::set_deadline(TimePoint deadline) {
-  state_->require_home("CancelScope::set_deadline()");
-  state_->deadline = deadline;
-  if (state_->active) state_->active->set_deadline(deadline);
+  bool called = false;
+  {
+    std::scoped_lock guard(state_->lock);
+    state_->require_home("CancelScope::set_deadline()");
+    called = state_->active && state_->look_at_clock();
+    state_->deadline = deadline;
+  }
+  if (called) {
+    state_->active->cancel();
+  } else if (state_->active) {
+    state_->active->set_deadline(deadline);
+  }
 }
 
 void CancelScope::set_shield(bool on) {
-  state_->require_home("CancelScope::set_shield()");
-  state_->shield = on;
+  {
+    std::scoped_lock guard(state_->lock);
+    state_->require_home("CancelScope::set_shield()");
+    state_->shield = on;
+  }
   if (state_->active) state_->active->shield(on);
 }
 
-TimePoint CancelScope::deadline() const noexcept { return state_->deadline; }
+TimePoint CancelScope::deadline() const noexcept {
+  std::scoped_lock guard(state_->lock);
+  return state_->deadline;
+}
 
 bool CancelScope::cancel_called() const noexcept {
   std::scoped_lock guard(state_->lock);
-  return state_->called || (state_->deadline != detail::kNever && state_->deadline <= now());
+  return state_->look_at_clock();
 }
 
 bool CancelScope::cancelled_caught() const noexcept {
@@ -101,7 +126,8 @@ bool CancelScope::cancelled_caught() const noexcept {
 
 std::string CancelScope::reason() const {
   std::scoped_lock guard(state_->lock);
-  return state_->called || !state_->caught ? state_->reason : "deadline";
+  state_->look_at_clock();
+  return state_->reason;
 }
 
 CancelScope::Entered::Entered(CancelScope& scope, detail::Strand& strand)
@@ -119,6 +145,8 @@ CancelScope::Entered::Entered(CancelScope& scope, detail::Strand& strand)
 
 CancelScope::Entered::~Entered() {
   std::scoped_lock guard(state_.lock);
+  if (scope_.called() && !state_.called) state_.by_deadline();
+  state_.ended = true;
   state_.home = nullptr;
   state_.active = nullptr;
 }

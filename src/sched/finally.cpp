@@ -5,8 +5,8 @@ namespace plait::detail {
 
 std::exception_ptr error_of_both(std::exception_ptr body, std::exception_ptr cleanup) {
   if (!cleanup) return body;
-  if (!body) return cleanup;
-  if (is_cancelled(body)) return cleanup;
+  if (!body || is_cancelled(body)) return cleanup;
+  if (is_cancelled(cleanup)) return body;
   return std::make_exception_ptr(ExceptionGroup("finally", {std::move(body), std::move(cleanup)}));
 }
 

@@ -5,9 +5,11 @@
 // nodes, and no frames.
 //
 // Invariant. A watch is in its future's list, or on its way to the loop, or told. The watches live until none is on its
-// way, even if their owner has died.
+// way, even if their owner has died; then they count as a child of the run, whose loop has to be there for them.
 #include "plait/sched/future_watcher.hpp"
 
+#include "plait/base/contract.hpp"
+#include "plait/core/nursery.hpp"
 #include "plait/sched/spawn.hpp"
 
 namespace plait::detail {
@@ -45,8 +47,10 @@ struct FutureWatcher::Watches {
     watch.on_its_way = false;
     --pending;
     if (abandoned) {
-      if (pending == 0) delete this;
-      return;
+      if (pending != 0) return;
+      Nursery& run = *home.spawned();
+      delete this;
+      return run.child_ended();
     }
     done.push_back(watch.index);
     if (asks) std::exchange(asks, nullptr)->grant();
@@ -74,7 +78,11 @@ FutureWatcher::~FutureWatcher() {
     }
   }
   watches_->abandoned = true;
-  if (watches_->pending == 0) delete watches_;
+  if (watches_->pending == 0) {
+    delete watches_;
+  } else {
+    watches_->home.spawned()->child_begins();
+  }
 }
 
 void FutureWatcher::watch(FutureStateBase& future, std::size_t index) {
@@ -89,7 +97,10 @@ void FutureWatcher::watch(FutureStateBase& future, std::size_t index) {
 
 std::size_t FutureWatcher::left() const noexcept { return watches_->all.size() - watches_->told; }
 
-bool FutureWatcher::Next::try_now() const noexcept { return !watches_->done.empty(); }
+bool FutureWatcher::Next::try_now() const {
+  if (watches_->asks) misuse("as_completed(): two strands wait for the next result; it is for one at a time.");
+  return !watches_->done.empty();
+}
 
 bool FutureWatcher::Next::enqueue() noexcept {
   watches_->asks = this;

@@ -44,16 +44,16 @@ InterruptWatch::InterruptWatch(EventLoop& loop) {
   handler_.emplace(SIGINT, &on_interrupt);
 }
 
-InterruptWatch::~InterruptWatch() {
-  if (!handler_) return;
+bool InterruptWatch::end() noexcept {
+  if (!handler_) return false;
   handler_.reset();
-  if (interrupted()) {
+  const bool came = interrupts.load(std::memory_order_acquire) > 0;
+  if (came) {
     static const bool once = (terminate_before = std::set_terminate(&terminate_by_interrupt), true);
     static_cast<void>(once);
   }
   watched.store(nullptr, std::memory_order_release);
+  return came;
 }
-
-bool InterruptWatch::interrupted() const noexcept { return handler_ && interrupts.load(std::memory_order_acquire) > 0; }
 
 }  // namespace plait::detail

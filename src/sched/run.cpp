@@ -42,6 +42,7 @@ Scheduler& spawning_scheduler(const char* operation) {
 
 RootStrand::RootStrand(std::string_view name) noexcept : Strand(Kind::task) {
   record = open_record(false, name, nullptr, nullptr);
+  context = this_thread_strand().context;
 }
 
 RootStrand::~RootStrand() { close_record(record); }
@@ -52,7 +53,7 @@ void RootStrand::cancel() noexcept {
 }
 
 void RootStrand::cancel_from_outside() noexcept {
-  if (std::exchange(message_sent_, true)) return;
+  if (message_sent_.exchange(true, std::memory_order_relaxed)) return;
   message_.root = this;
   message_.run = [](Work& work) { static_cast<Message&>(work).root->cancel(); };
   scheduler->schedule(message_);
@@ -92,7 +93,7 @@ bool RootStrand::run(PromiseBase& promise, std::coroutine_handle<> frame, std::s
     spawned_.when_idle(nullptr);
   } while (!loop.close() || spawned_.live() != 0);
   thread.drive(outer);
-  return interrupts && interrupts->interrupted();
+  return interrupts && interrupts->end();
 }
 
 }  // namespace plait::detail

@@ -10,7 +10,9 @@ Task<Waited> wait_for_futures(std::vector<FutureStateBase*> futures, ReturnWhen 
   std::vector<bool> done(futures.size());
   const auto enough = [&] {
     if (until == ReturnWhen::first_completed) return !result.done.empty();
-    return until == ReturnWhen::first_exception && !result.done.empty() && futures[result.done.back()]->error();
+    if (until != ReturnWhen::first_exception || result.done.empty()) return false;
+    const std::exception_ptr& error = futures[result.done.back()]->error();
+    return error && !is_cancelled(error);
   };
   while (watcher.left() != 0 && !enough()) {
     const std::size_t i = co_await watcher.next();

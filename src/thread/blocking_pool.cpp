@@ -52,6 +52,7 @@ class BlockingPool::WorkerJob final : public ThreadJob {
     Worker self;
     self.strand = &this_thread_strand();
     self.state = this_thread_state();
+    self.strand->context = {};  // that of whoever submitted first
     pool.work(self);
   }
 };
@@ -62,7 +63,9 @@ void BlockingPool::work(Worker& self) {
     while (BlockingCall* call = queue_.pop_front()) {
       call->runner_ = self.state;
       guard.unlock();
+      self.strand->context = std::move(call->context_);
       call->run();
+      self.strand->context = {};
       guard.lock();
     }
     if (retiring_) break;
@@ -176,6 +179,7 @@ void BlockingPool::after_fork_in_child() noexcept {
 
 void BlockingCall::submit(Waiter& waiter) {
   waiter_ = &waiter;
+  context_ = waiter.strand->context;
   pool.submit(*this);
 }
 

@@ -76,6 +76,7 @@ void ThreadState::start(ThreadJob* body, StrandRecord* record, const std::source
   watch_program_end();
   body_ = body ? body : job_.get();
   record_ = record ? record : open_record(true, name_, address_of(at), Scheduler::current_strand().record);
+  context_ = Scheduler::current_strand().context;
   clock_ = test_clock();
   if (clock_) clock_->thread_begins();
   registry.add(*this);
@@ -108,6 +109,7 @@ void* ThreadState::thread_main(void* argument) {
   self.handle_ = os::this_thread();
   ThreadStrand& strand = adopt_record(*self.record_);  // made before thread_end, so it outlives that
   strand.daemon.store(self.daemon(), std::memory_order_relaxed);
+  strand.context = std::move(self.context_);
   self.strand_.store(&strand, std::memory_order_release);
   if (self.clock_) self.clock_->thread_runs();  // and so does the clock's own mark
   thread_end.state = current_state = &self;

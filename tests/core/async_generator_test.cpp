@@ -169,24 +169,5 @@ TEST(AsyncGenerator, MayGoFromOneTaskToAnother) {
   });
 }
 
-TEST(Closing, ClosesAfterTheBodyWhateverEndedIt) {
-  std::string log;
-  run([&]() -> Task<> {
-    const int n = co_await closing(with_cleanup(log), [](AsyncGenerator<int>& g) -> Task<int> {
-      co_await g.next();
-      co_return *co_await g.next();
-    });
-    EXPECT_EQ(n, 1);
-    EXPECT_EQ(log, "cleaned");
-    EXPECT_THROW(co_await closing(with_cleanup(log),
-                                  [](AsyncGenerator<int>& g) -> Task<> {
-                                    co_await g.next();
-                                    throw 5;
-                                  }),
-                 int);
-    EXPECT_EQ(log, "cleanedcleaned");
-  });
-}
-
 }  // namespace
 }  // namespace plait

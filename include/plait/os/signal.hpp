@@ -8,8 +8,9 @@ namespace plait::os {
 /// Signals have numbers below this.
 inline constexpr int kSignals = 65;
 
-/// A handler for a signal, installed as long as this lives; then the disposition before it is back. The handler may run
-/// on any thread at any instruction: lock-free atomics and a few system calls are all it may use; errno is kept for it.
+/// A handler for a signal, as long as this lives: of several the one that came last. When the last of them goes, in
+/// whatever order, the disposition before the first is back. The handler may run on any thread at any instruction:
+/// lock-free atomics and a few system calls are all it may use; errno is kept for it.
 class SignalHandler {
  public:
   /// Throws std::system_error for what is no signal or can't be handled (SIGKILL, SIGSTOP).

@@ -50,14 +50,15 @@ class CancelScope {
   /// Cancels what runs in the scope, or will: idempotent, the first `reason` stays. From any thread, as long as the
   /// scope lives; from another thread than that of its loop it takes effect there soon.
   void cancel(std::string_view reason = {});
-  /// Moves the deadline; one that has passed cancels. Before the scope runs, or from its loop (else std::logic_error).
+  /// Moves the deadline; one that has passed cancels, for good. Before the scope runs, or from its loop (else
+  /// std::logic_error).
   void set_deadline(TimePoint deadline);
   /// Hides cancels from outside while `on`. Before the scope runs, or from its loop (else std::logic_error).
   void set_shield(bool on);
 
   /// The deadline, as it was set last.
   TimePoint deadline() const noexcept;
-  /// `cancel` was called, or the deadline passed. From any thread.
+  /// `cancel` was called, or the deadline passed before the scope ended. From any thread.
   bool cancel_called() const noexcept;
   /// The block ended because of it: the Cancelled that came out of the body was this scope's.
   bool cancelled_caught() const noexcept;

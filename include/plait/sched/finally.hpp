@@ -21,8 +21,8 @@ inline constexpr Duration kCleanUpGrace = std::chrono::seconds(30);
 
 namespace detail {
 
-/// Which error a block with a clean-up ends with: both of them if both failed, the clean-up's if the body was merely
-/// cancelled. Null: none.
+/// Which error a block with a clean-up ends with: both of them if both failed, the other's if one was merely cancelled.
+/// Null: none.
 std::exception_ptr error_of_both(std::exception_ptr body, std::exception_ptr cleanup);
 
 /// Runs a clean-up shielded until `grace` has passed; what it failed with, a TimeoutError then.

@@ -26,11 +26,11 @@ class FutureWatcher {
   struct Watch;
   struct Watches;
 
-  /// Waits for the next index. Not without anything left.
+  /// Waits for the next index. Not without anything left; for one task at a time (std::logic_error).
   class Next : public Leaf<Next> {
    public:
     explicit Next(Watches& watches) noexcept : Leaf(WaitKind::task, &watches), watches_(&watches) {}
-    bool try_now() const noexcept;
+    bool try_now() const;
     bool enqueue() noexcept;
     bool withdraw() noexcept;
     std::size_t take();

@@ -22,6 +22,7 @@ using NonVoid = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 template <class T>
 NonVoid<T> take_result(Result<T>& result) {
   if constexpr (std::is_void_v<T>) {
+    result.take();
     return {};
   } else {
     return result.take();

@@ -8,17 +8,17 @@
 
 namespace plait::detail {
 
-/// Makes Ctrl-C interrupt a loop, as long as this lives: of several at once the first, and only if the program left
-/// SIGINT to the system's default. A second Ctrl-C, while the first one is answered, ends the program.
+/// Makes Ctrl-C interrupt a loop until `end`: of several at once the first, and only if the program left SIGINT to the
+/// system's default. A second Ctrl-C, while the first one is answered, ends the program.
 class InterruptWatch {
  public:
   explicit InterruptWatch(EventLoop& loop);
-  ~InterruptWatch();
+  ~InterruptWatch() { end(); }
   InterruptWatch(const InterruptWatch&) = delete;
   InterruptWatch& operator=(const InterruptWatch&) = delete;
 
-  /// Ctrl-C came.
-  bool interrupted() const noexcept;
+  /// From now on Ctrl-C does what it did before. True if it came; nobody is told twice.
+  bool end() noexcept;
 
  private:
   std::optional<os::SignalHandler> handler_;

@@ -44,7 +44,8 @@ class RootStrand : public Strand, private DrivenLoop {
   Scope root_;
   Nursery spawned_;
   Message message_;
-  bool message_sent_ = false;
+  /// By whoever cancels the thread, or by the loop at an interrupt.
+  Atomic<bool> message_sent_{false};
 };
 
 /// Throws KeyboardInterrupt. What the main task failed with on the way is reported.

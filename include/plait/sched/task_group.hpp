@@ -122,9 +122,12 @@ Task<T> run_group(F body) {
     } catch (...) {
       group.nursery_.failed(std::current_exception());
     }
-    co_await group.nursery_.join(at);
+    // A stranger may have spawned once more since the last child ended.
+    while (group.size() != 0) co_await group.nursery_.join(at);
     group.nursery_.failures.raise_errors("with_task_group");
     if (cancelled) std::rethrow_exception(cancelled);
+    // The body was through, but children were cancelled from outside: the block is not complete.
+    if (group.nursery_.failures.cancelled() && group.nursery_.scope.cancelled_from_outside()) throw Cancelled{};
   }
   if constexpr (!std::is_void_v<T>) {
     if (!result.has_value()) {

@@ -12,7 +12,7 @@
 namespace plait {
 
 /// When `wait` has waited enough (the constants of concurrent.futures.wait). `first_exception`: at the first error,
-/// else when all are done.
+/// else when all are done; to be cancelled is no error.
 enum class ReturnWhen : unsigned char { all_completed, first_completed, first_exception };
 
 /// What `wait` gives: places in its range, `done` in the order in which it saw them done, `pending` in that of the

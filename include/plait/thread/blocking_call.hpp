@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "plait/base/intrusive_list.hpp"
+#include "plait/core/context.hpp"
 #include "plait/core/operation.hpp"
 
 namespace plait::detail {
@@ -18,8 +19,8 @@ class BlockingCall : private Link {
 
   virtual ~BlockingCall() = default;
 
-  /// Queues it; `waiter` is granted when it has returned. Throws std::system_error if the pool has no thread and can't
-  /// get one; it is not queued then.
+  /// Queues it; `waiter` is granted when it has returned, and its strand's values are those of the call. Throws
+  /// std::system_error if the pool has no thread and can't get one; it is not queued then.
   void submit(Waiter& waiter);
   /// A cancel. `abandoned`, only with `abandon`: it runs, and belongs to its thread from now on.
   Withdrawn withdraw(bool abandon) noexcept;
@@ -34,6 +35,7 @@ class BlockingCall : private Link {
   virtual void run() = 0;
 
   Waiter* waiter_ = nullptr;
+  Context context_;
   /// Guarded by the pool's lock: who runs it; whether it has returned; whether nobody waits.
   ThreadState* runner_ = nullptr;
   bool returned_ = false;

@@ -131,6 +131,8 @@ class ThreadState final : public Link {
   StrandRecord* record_ = nullptr;
   Atomic<ThreadStrand*> strand_{nullptr};
   VirtualClock* clock_ = nullptr;
+  /// On its way to the strand.
+  Context context_;
   std::uintptr_t handle_ = 0;
   Atomic<std::uint32_t> reaped_{0};
   /// Guarded by the registry's lock: whether the program's end waits for it, and whether somebody reaps it.
