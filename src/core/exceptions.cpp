@@ -57,17 +57,6 @@ std::string describe(const std::exception_ptr& error) {
   }
 }
 
-bool detail::is_cancelled(const std::exception_ptr& error) noexcept {
-  if (!error) return false;
-  try {
-    std::rethrow_exception(error);
-  } catch (const Cancelled&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
-}
-
 /// The text is made when somebody asks: groups nest, and each level's tree repeats all below.
 struct ExceptionGroup::State {
   std::string message;

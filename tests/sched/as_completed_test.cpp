@@ -159,13 +159,14 @@ TEST(AsCompleted, RunsInAThread) {
 
 TEST(AsCompleted, LeavesNoTaskBehindWhereverItIsCancelled) {
   int live = 0;
+  // Out here: the tasks are cancelled with the body, and end after it.
+  const auto one = [&](Duration span) -> Task<int> {
+    Live here(live);
+    co_await sleep(span);
+    co_return 1;
+  };
   testing::cancel_everywhere(
       [&]() -> Task<int> {
-        const auto one = [&](Duration span) -> Task<int> {
-          Live here(live);
-          co_await sleep(span);
-          co_return 1;
-        };
         std::vector<Task<int>> tasks;
         for (int i = 0; i < 3; ++i) tasks.push_back(one(std::chrono::seconds(1 + i % 2)));
         auto results = as_completed(std::move(tasks));

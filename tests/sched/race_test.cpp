@@ -277,22 +277,19 @@ TEST(Race, RunsInAThread) {
 TEST(Race, TakesOneOfTwoWhereverItIsCancelled) {
   std::optional<Permits> a, b;
   int taken = 0;
+  const auto granter = [&]() -> Task<> {
+    co_await turns(2);
+    a->release();
+    b->release();
+  };
   testing::cancel_everywhere(
       [&]() -> Task<> {
         a.emplace(0);
         b.emplace(0);
         taken = 0;
-        const auto granter = [&]() -> Task<> {
-          co_await turns(2);
-          a->release();
-          b->release();
-        };
-        const auto racer = [&]() -> Task<> {
-          co_await race(a->acquire(), b->acquire());
-          ++taken;
-        };
         Future<void> granting = spawn(granter());
-        co_await racer();
+        co_await race(a->acquire(), b->acquire());
+        ++taken;
         co_await granting;
       },
       [&](const testing::CancelPoint& point) {

@@ -143,9 +143,10 @@ TEST(TaskGroup, ReportsOnceAnExceptionThatArrivesTwice) {
       co_await f;
     };
     EXPECT_EQ(co_await errors_of<void>(with_task_group(body)), "once;");
-    const auto two_wait = [](TaskGroup& group) -> Task<> {
-      Future<void> f = group.spawn(fail_after(1s, "once"));
-      const auto waits = [&]() -> Task<> { co_await shield(f); };
+    Future<void> f;
+    const auto waits = [&]() -> Task<> { co_await shield(f); };
+    const auto two_wait = [&](TaskGroup& group) -> Task<> {
+      f = group.spawn(fail_after(1s, "once"));
       group.spawn(waits());
       group.spawn(waits());
       co_await shield(f);

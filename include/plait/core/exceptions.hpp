@@ -42,11 +42,6 @@ bool is_cancelled(const std::exception_ptr& error) noexcept;
 /// The text of any exception: its what(), with its type's name where that helps.
 std::string describe(const std::exception_ptr& error);
 
-namespace detail {
-/// Whether it is a Cancelled.
-bool is_cancelled(const std::exception_ptr& error) noexcept;
-}  // namespace detail
-
 /// Several errors that belong together (PEP 654): what the children of a `gather` or a task group failed with. Always
 /// a group, even for a single error; nested groups stay nested. Cheap to copy.
 class ExceptionGroup : public std::exception {

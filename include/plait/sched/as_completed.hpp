@@ -20,10 +20,10 @@ namespace plait {
 template <class T>
 class Completions {
  public:
-  /// Where it stood in the range, and its value (std::monostate for void).
+  /// One result.
   struct Item {
-    std::size_t index;
-    detail::NonVoid<T> value;
+    std::size_t index;         ///< Where its Future or Task stood in the range.
+    detail::NonVoid<T> value;  ///< Its value; std::monostate for void.
   };
 
   explicit Completions(std::vector<Future<T>> futures, bool cancel_rest)

@@ -26,6 +26,7 @@ template <class F>
 class OnLate {
  public:
   explicit OnLate(F f) : f_(std::move(f)) {}
+  /// Takes the value of one loser.
   template <class T>
   void operator()(T&& value) {
     std::invoke(f_, std::forward<T>(value));

@@ -15,11 +15,10 @@ namespace plait {
 /// else when all are done; to be cancelled is no error.
 enum class ReturnWhen : unsigned char { all_completed, first_completed, first_exception };
 
-/// What `wait` gives: places in its range, `done` in the order in which it saw them done, `pending` in that of the
-/// range.
+/// What `wait` gives: places in its range.
 struct Waited {
-  std::vector<std::size_t> done;
-  std::vector<std::size_t> pending;
+  std::vector<std::size_t> done;     ///< In the order in which it saw them done.
+  std::vector<std::size_t> pending;  ///< The others, in the order of the range.
 };
 
 namespace detail {
