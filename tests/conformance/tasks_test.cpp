@@ -301,8 +301,8 @@ TEST(Tasks, ACallInAThreadNeverStartsIsWaitedForOrIsAbandonedWhenItIsCancelled) 
 
 ContextVar<int> number{"number", 0};
 
-// Not among the sixty: test_asyncio/test_tasks.py: test_context_1, test_context_2; test_context.py: test_context_copy_1,
-// test_context_threads_1.
+// Not among the sixty: test_asyncio/test_tasks.py: test_context_1, test_context_2; test_context.py:
+// test_context_copy_1, test_context_threads_1.
 TEST(Tasks, ChildrenInheritContextVarsAndKeepWhatTheySetToThemselves) {
   run([]() -> Task<> {
     number.set(1);
