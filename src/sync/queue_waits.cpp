@@ -119,9 +119,9 @@ QueueStatistics QueueWaits::statistics_of(std::size_t size) const noexcept {
           .shut_down = shut_down_};
 }
 
-int QueueWaits::patience() noexcept {
+bool QueueWaits::may_spin() noexcept {
   static const bool alone = os::processor_count() == 1;
-  return alone || test_clock() ? 0 : 1000;
+  return !alone && !test_clock();
 }
 
 }  // namespace plait::detail

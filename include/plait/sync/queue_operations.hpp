@@ -27,7 +27,7 @@ class QueuePut : public Leaf<QueuePut<Queue, T>> {
     if (attempt(nullptr)) return true;
     if (!Queue::kSpins || this->strand->kind == Strand::Kind::task) return false;
     // Before it parks, a thread looks whether others get.
-    return Queue::try_again([this] { return attempt(nullptr); });
+    return Queue::try_again(queue_->put_patience_, [this] { return attempt(nullptr); });
   }
   bool enqueue() noexcept { return !attempt(this); }
   bool withdraw() noexcept { return queue_->withdraw(*this); }
@@ -72,7 +72,7 @@ class QueueGet : public Leaf<QueueGet<Queue, T>> {
     if (attempt(nullptr)) return true;
     if (!Queue::kSpins || this->strand->kind == Strand::Kind::task) return false;
     // Before it parks, a thread looks whether others put.
-    return Queue::try_again([this] { return attempt(nullptr); });
+    return Queue::try_again(queue_->get_patience_, [this] { return attempt(nullptr); });
   }
   bool enqueue() noexcept { return !attempt(this); }
   bool withdraw() noexcept { return queue_->withdraw(*this); }

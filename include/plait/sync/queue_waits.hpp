@@ -88,29 +88,40 @@ class QueueWaits {
   QueueStatistics statistics_of(std::size_t size) const noexcept;
   bool all_done(Waiter* waiter) noexcept;
   bool withdraw_join(Waiter& waiter) noexcept;
-  /// For how many pauses of the processor a thread looks again before it parks; 0 where that can't help.
-  static int patience() noexcept;
+  /// Whether it can help a thread to look again before it parks.
+  static bool may_spin() noexcept;
   /// Tries again for a while, less and less often: each attempt takes a line from the other side, and the longer it is
-  /// left alone, the more items (or places) come together.
+  /// left alone, the more items (or places) come together. Adaptive: `patience`, in pauses of the processor, grows
+  /// when that paid off and shrinks when it was in vain. At most it costs as much as to wake an idle core.
   template <class Try>
-  static bool try_again(Try attempt) noexcept {
+  static bool try_again(Atomic<int>& patience, Try attempt) noexcept {
+    if (!may_spin()) return false;
+    const int most = patience.load(std::memory_order_relaxed);
     int pauses = 2;
-    for (int left = patience(); left > 0; left -= pauses) {
+    for (int left = most; left > 0; left -= pauses) {
       for (int i = 0; i < pauses; ++i) cpu_relax();
-      if (attempt()) return true;
+      if (attempt()) {
+        if (most < kMostPatience) patience.store(most * 2, std::memory_order_relaxed);
+        return true;
+      }
       if (pauses < 32) pauses *= 2;
     }
+    patience.store(most > 2 * kLeastPatience ? most / 2 : kLeastPatience, std::memory_order_relaxed);
     return false;
   }
+  static constexpr int kLeastPatience = 32;
+  static constexpr int kMostPatience = 1024;
 
   // Each line of memory below has one writer: the putting side, the getting side, or (the last) whoever has both locks.
 
   /// The putting side.
   alignas(64) mutable SpinLock put_lock_;
+  Atomic<int> put_patience_{256};
   /// How many items were ever put, under the put lock; read by anybody.
   alignas(64) Atomic<std::uint64_t> puts_{0};
-  /// The getting side; guards the next two as well.
+  /// The getting side; guards `done_` and `joiners_` as well.
   alignas(64) mutable SpinLock get_lock_;
+  Atomic<int> get_patience_{256};
   std::uint64_t done_ = 0;
   Waiters joiners_;
 
