@@ -66,7 +66,13 @@ class Leaf : public Waiter {
     s.resume_point = frame;
     s.record->suspend(kind_, address_of(at), object_);
     s.waiting = this;
-    if (self().enqueue()) return true;
+    try {
+      if (self().enqueue()) return true;
+    } catch (...) {
+      s.waiting = nullptr;
+      s.record->set(StrandState::running);
+      throw;
+    }
     s.waiting = nullptr;
     s.record->set(StrandState::running);
     settle(Claim::granted);
@@ -103,7 +109,8 @@ class Leaf : public Waiter {
 
   static bool abort_leaf(Operation& operation) noexcept {
     auto& leaf = static_cast<Derived&>(static_cast<Waiter&>(operation));
-    if (leaf.withdraw()) {
+    // A granted operation looks at its primitive only to give back: nobody else keeps that alive any more.
+    if (leaf.claim() == Claim::waiting && leaf.withdraw()) {
       leaf.settle(Claim::aborted);
       return true;
     }

@@ -61,12 +61,7 @@ class [[nodiscard]] ToThread : public Leaf<ToThread<R, Call>> {
 
   bool try_now() const noexcept { return false; }
   bool enqueue() {
-    try {
-      call_->submit(*this);
-    } catch (...) {
-      this->strand->waiting = nullptr;
-      throw;
-    }
+    call_->submit(*this);
     return true;
   }
   bool withdraw() noexcept {
