@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "plait/plait.hpp"
@@ -177,6 +178,30 @@ TEST(ThreadCancel, ComesTooLateAfterTheEnd) {
               return 5;
             }).result(),
             5);
+}
+
+/// Waits when it dies, as an object that owns strands does.
+struct WaitsAtItsEnd {
+  std::atomic<int>* ended;
+  explicit WaitsAtItsEnd(std::atomic<int>& count) : ended(&count) {}
+  WaitsAtItsEnd(WaitsAtItsEnd&& other) noexcept : ended(std::exchange(other.ended, nullptr)) {}
+  ~WaitsAtItsEnd() {
+    if (!ended) return;
+    sleep_for(1us);
+    ++*ended;
+  }
+};
+
+TEST(ThreadCancel, DoesNotReachWhatDiesAfterTheCall) {
+  std::atomic<int> ended{0};
+  const auto call = [&](const WaitsAtItsEnd&) {
+    static thread_local WaitsAtItsEnd with_the_thread(ended);
+    sleep_for(1000h);
+  };
+  Future<void> f = spawn_thread(call, WaitsAtItsEnd(ended));
+  f.cancel();
+  EXPECT_THROW(f.result(), Cancelled);
+  while (ended != 2) std::this_thread::yield();
 }
 
 TEST(ThreadCancel, DoesNotReachWhatTheThreadSpawned) {

@@ -57,9 +57,10 @@ class SpawnedCall final : public ThreadJob {
     };
     state_.runs_on(&this_thread_strand());
     call_into(state_.result, call, [this] {
-      parts_.reset();
-      state_.runs_on(nullptr);
       ThreadStrand& strand = this_thread_strand();
+      state_.runs_on(nullptr);
+      strand.uncancel();  // what is destroyed from here on may wait
+      parts_.reset();
       strand.record = open_record(true, name_of(*strand.record), strand.record->spawned_at, nullptr);
       state_.strand_record->set(StrandState::done);
       state_.complete();
