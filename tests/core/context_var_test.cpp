@@ -140,6 +140,23 @@ TEST(ContextVar, IsInheritedByThreadsAndCallsInThreads) {
   });
 }
 
+TEST(ContextVar, IsInheritedByACallIntoALoop) {
+  run([]() -> Task<> {
+    name.set("loop");
+    const Loop loop = Loop::current();
+    const auto see = []() -> Task<std::string> {
+      co_await yield_now();
+      co_return name.get();
+    };
+    const auto call = [&] {
+      name.set("thread");
+      return loop.spawn(see).result();
+    };
+    EXPECT_EQ(co_await to_thread(call), "thread");
+    EXPECT_EQ(name.get(), "loop");
+  });
+}
+
 TEST(ContextVar, IsInheritedByARunAndStaysInIt) {
   std::thread thread([] {
     EXPECT_EQ(name.get(), "nobody");

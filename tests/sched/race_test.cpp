@@ -103,6 +103,29 @@ TEST(Race, GivesBackWhatALoserWasGrantedInTheSameTurn) {  // [W10]
   });
 }
 
+TEST(Race, LosesNothingOfThePrimitivesThatLost) {  // [W10]
+  run([]() -> Task<> {
+    Queue<int> first, second;
+    Semaphore permits(0);
+    Lock lock;
+    EXPECT_TRUE(lock.try_lock());
+    Future<void> granter = spawn([&]() -> Task<> {
+      co_await turns(3);
+      EXPECT_TRUE(first.try_put(1));
+      EXPECT_TRUE(second.try_put(2));
+      permits.release();
+      lock.release();
+    });
+    auto won = co_await race(first.get(), second.get(), permits.acquire(), lock.guard());
+    EXPECT_EQ(won.index(), 0u);
+    EXPECT_EQ(std::get<0>(won), 1);
+    EXPECT_EQ(co_await second.get(), 2);
+    EXPECT_EQ(permits.value(), 1);
+    EXPECT_FALSE(lock.locked());
+    co_await granter;
+  });
+}
+
 TEST(Race, PassesAGrantOfALoserOnToTheNextWhoWaits) {  // [W10]
   run([]() -> Task<> {
     Permits a(0), b(0);

@@ -56,9 +56,23 @@ TEST(ThreadCancel, EndsAWaitForAFuture) {
   promise.set_value(1);
 }
 
+TEST(ThreadCancel, EndsAWaitForAPrimitive) {
+  Event event;
+  Semaphore semaphore(0);
+  Queue<int> queue;
+  EXPECT_TRUE(is_cancelled_in([&] { sync_wait(event.wait()); }));
+  EXPECT_TRUE(is_cancelled_in([&] { sync_wait(semaphore.acquire()); }));
+  EXPECT_TRUE(is_cancelled_in([&] { return sync_wait(queue.get()); }));
+  semaphore.release();
+  EXPECT_EQ(semaphore.value(), 1);
+  EXPECT_TRUE(queue.try_put(1));
+  EXPECT_EQ(sync_wait(queue.get()), 1);
+}
+
 TEST(ThreadCancel, EndsAWaitForALockWhereThatIsACheckpoint) {
   Lock lock;
   ASSERT_TRUE(lock.try_lock());
+  EXPECT_TRUE(is_cancelled_in([&] { sync_wait(lock.acquire()); }));
   EXPECT_TRUE(is_cancelled_in([&] { sync_wait(timeout(1000h, lock.acquire())); }));
   EXPECT_TRUE(lock.locked());
   lock.unlock();

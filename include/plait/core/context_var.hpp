@@ -14,10 +14,10 @@
 namespace plait {
 
 /// A value of its own in every strand (contextvars.ContextVar, Java's ScopedValue): a request's id, a user, a log
-/// level. A child strand - task, thread, call in a thread, main task of a `run` - starts with what its parent had then;
-/// what either sets later the other does not see. A Task that is awaited runs on the awaiting strand and shares its
-/// values. Lives as long as strands that use it: make it a static. All members are for the calling strand, from any
-/// thread; reading takes no lock.
+/// level. A child strand - task, thread, call into a thread or a loop, main task of a `run` - starts with what its
+/// parent had then; what either sets later the other does not see. A Task that is awaited runs on the awaiting strand
+/// and shares its values. Lives as long as strands that use it: make it a static. All members are for the calling
+/// strand, from any thread; reading takes no lock.
 template <class T>
 class ContextVar {
  public:

@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "plait/core/context.hpp"
+#include "plait/core/current_strand.hpp"
 #include "plait/core/frame_allocator.hpp"
 #include "plait/core/promise.hpp"
 #include "plait/core/work.hpp"
@@ -72,8 +74,9 @@ class Loop {
         if (started->valid()) started->cancel();
       });
     });
-    const bool taken = post([f = std::move(f), promise = std::move(promise), started]() mutable {
-      *started = plait::spawn(fulfil<T, F>, std::move(f), std::move(promise));
+    const bool taken = post([f = std::move(f), promise = std::move(promise), started,
+                             context = detail::Scheduler::current_strand().context]() mutable {
+      *started = plait::spawn(fulfil<T, F>, std::move(f), std::move(promise), std::move(context));
     });
     if (!taken) detail::misuse("Loop::spawn(): the run of this loop has ended.");
     return future;
@@ -83,7 +86,9 @@ class Loop {
   Loop(detail::EventLoop& loop, std::uint64_t run) noexcept : loop_(&loop), run_(run) {}
 
   template <class T, class F>
-  static Task<> fulfil(F& f, Promise<T>& promise) {
+  static Task<> fulfil(F& f, Promise<T>& promise, detail::Context& context) {
+    detail::Strand& self = co_await detail::CurrentStrand{};
+    self.context = std::move(context);
     // The error is published when this thread's handler has let go of it: the thread that gets it frees it.
     std::exception_ptr error;
     try {
