@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <exception>
-#include <utility>
 
+#include "plait/base/intrusive_list.hpp"
 #include "plait/core/leaf.hpp"
 #include "plait/core/scope.hpp"
 
@@ -38,7 +38,7 @@ class Nursery {
   /// The last touch of the nursery by an ending child.
   void child_ended() noexcept {
     if (--live_ != 0) return;
-    if (joiner_) std::exchange(joiner_, nullptr)->grant();
+    while (Waiter* joiner = joiners_.pop_front()) joiner->grant();
     if (idle_) *idle_ = true;
   }
   /// Sets `idle` when no child lives; for a driver of the loop that is no strand itself.
@@ -57,7 +57,7 @@ class Nursery {
       strand = frame.promise().strand;
       strand->resume_point = frame;
       strand->record->suspend(WaitKind::task, at_ ? at_ : address_of(at), &nursery_);
-      nursery_.joiner_ = this;
+      nursery_.joiners_.push_back(*this);
     }
     void await_resume() const noexcept {}
 
@@ -72,7 +72,7 @@ class Nursery {
 
  private:
   std::size_t live_ = 0;
-  Waiter* joiner_ = nullptr;
+  IntrusiveList<Waiter, Link> joiners_;
   bool* idle_ = nullptr;
 };
 

@@ -84,7 +84,10 @@ class TaskGroup {
   bool cancel_called() const noexcept { return nursery_.scope.called(); }
   /// Waits until there are no children. For the group's body, as its last line, when children use its locals. Not a
   /// checkpoint; a cancel goes to the children, and they end. Throws nothing.
-  [[nodiscard]] auto join() { return nursery_.join(); }
+  [[nodiscard]] auto join() {
+    home("TaskGroup::join()");
+    return nursery_.join();
+  }
   /// How many children have not ended.
   std::size_t size() const noexcept { return nursery_.live(); }
 
