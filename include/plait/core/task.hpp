@@ -154,12 +154,15 @@ concept Awaitable = requires(A&& a) { awaiter_of(std::forward<A>(a)).await_resum
 template <class A>
 using Held = std::conditional_t<std::is_lvalue_reference_v<A>, A, std::remove_cv_t<std::remove_reference_t<A>>>;
 
-/// Awaits an operation that the library wrapped: it is recorded at the line `at`, or where its strand was spawned.
+/// Awaits an operation that the library wrapped: it is recorded at the line `at`, or where its strand was spawned. A
+/// Task is freed with it, not with what wraps it, so that a deep nest of combinators is not freed recursively [W2].
 template <class A>
 class AtLine {
  public:
   explicit AtLine(std::remove_reference_t<A>& awaitable, const void* at = nullptr)
-      : inner_(awaiter_of(static_cast<A&&>(awaitable))), at_(at) {}
+      : inner_(awaiter_of(static_cast<A&&>(awaitable))), at_(at), awaited_(awaitable) {}
+  AtLine(const AtLine&) = delete;
+  AtLine& operator=(const AtLine&) = delete;
 
   bool await_ready() { return inner_.await_ready(); }
   template <class Promise>
@@ -173,8 +176,18 @@ class AtLine {
   decltype(auto) await_resume() { return inner_.await_resume(); }
 
  private:
+  struct Freed {
+    explicit Freed(A& task) noexcept : task(task) {}
+    ~Freed() { A ended = std::move(task); }
+    A& task;
+  };
+  struct Kept {
+    explicit Kept(std::remove_reference_t<A>&) noexcept {}
+  };
+
   decltype(awaiter_of(std::declval<A>())) inner_;
   const void* at_;
+  [[no_unique_address]] std::conditional_t<IsTask<A>::value, Freed, Kept> awaited_;
 };
 
 /// The task itself, or one that awaits `awaitable`.
