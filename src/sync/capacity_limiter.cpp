@@ -37,14 +37,14 @@ void CapacityLimiter::total_tokens(std::size_t total) {
   if (total > std::numeric_limits<std::size_t>::max() / 64) {
     detail::misuse("CapacityLimiter: " + std::to_string(total) + " tokens are too many to keep a list of borrowers.");
   }
-  std::vector<const detail::Strand*> slots(std::bit_ceil(std::max<std::size_t>(2 * total, 8)));
+  std::vector<Borrower> slots(std::bit_ceil(std::max<std::size_t>(2 * total, 8)));
   {
     std::scoped_lock guard(lock_);
     total_ = total;
     if (slots.size() > slots_.size()) {
       slots.swap(slots_);
-      for (const detail::Strand* borrower : slots) {
-        if (borrower) put(*borrower);
+      for (const Borrower one : slots) {
+        if (one != 0) put(one);
       }
     }
   }
@@ -60,7 +60,7 @@ void CapacityLimiter::grant_free_tokens() {
       std::scoped_lock guard(lock_);
       for (; borrowed_ < total_ && !chosen.full() && !queue_.empty(); ++borrowed_) {
         detail::Waiter& waiter = *queue_.pop_front();
-        put(*waiter.strand);
+        put(id_of(*waiter.strand));
         chosen.add(waiter);
       }
       more = borrowed_ < total_ && !queue_.empty();
@@ -69,31 +69,37 @@ void CapacityLimiter::grant_free_tokens() {
   } while (more);
 }
 
-bool CapacityLimiter::try_borrow(const detail::Strand& strand) {
+CapacityLimiter::Borrower CapacityLimiter::id_of(const detail::Strand& strand) noexcept {
+  const std::uint64_t id = strand.record->id.load(std::memory_order_relaxed);
+  // Strands without a record of their own have no id: they go by their address, which is no id of others.
+  return id != 0 ? id : ~static_cast<Borrower>(reinterpret_cast<std::uintptr_t>(&strand));
+}
+
+bool CapacityLimiter::try_borrow(Borrower borrower) {
   detail::pass(detail::Point::primitive, this);
   std::scoped_lock guard(lock_);
-  if (slots_[slot_of(strand)]) [[unlikely]] {
+  if (slots_[slot_of(borrower)] != 0) [[unlikely]] {
     detail::misuse("CapacityLimiter::acquire(): the strand has a token already; a strand has one at most.");
   }
   if (!may_borrow()) return false;
-  put(strand);
+  put(borrower);
   ++borrowed_;
   return true;
 }
 
-void CapacityLimiter::give_back(const detail::Strand& strand) {
+void CapacityLimiter::give_back(Borrower borrower) {
   detail::pass(detail::Point::primitive, this);
   detail::Strand* next = nullptr;
   {
     std::scoped_lock guard(lock_);
-    const std::size_t slot = slot_of(strand);
-    if (!slots_[slot]) [[unlikely]]
+    const std::size_t slot = slot_of(borrower);
+    if (slots_[slot] == 0) [[unlikely]]
       detail::misuse("CapacityLimiter::release(): the strand has no token; only who borrowed one gives it back.");
     erase(slot);
     --borrowed_;
     if (borrowed_ < total_ && !queue_.empty()) {
       detail::Waiter& waiter = *queue_.pop_front();
-      put(*waiter.strand);
+      put(id_of(*waiter.strand));
       ++borrowed_;
       next = &waiter.choose();
     }
@@ -105,7 +111,7 @@ void CapacityLimiter::give_back(const detail::Strand& strand) {
 bool CapacityLimiter::enqueue(detail::Waiter& waiter) noexcept {
   std::scoped_lock guard(lock_);
   if (may_borrow()) {
-    put(*waiter.strand);
+    put(id_of(*waiter.strand));
     ++borrowed_;
     return false;
   }
@@ -130,24 +136,23 @@ CapacityLimiter::Statistics CapacityLimiter::statistics() const noexcept {
   return {total_, borrowed_, queue_.size()};
 }
 
-/// Where the strand is in the table, or would be put. Under the lock.
-std::size_t CapacityLimiter::slot_of(const detail::Strand& strand) const noexcept {
+/// Where the borrower is in the table, or would be put. Under the lock.
+std::size_t CapacityLimiter::slot_of(Borrower borrower) const noexcept {
   const std::size_t mask = slots_.size() - 1;
-  // Fibonacci hashing: the upper half of the product is well mixed, addresses are not.
-  std::size_t slot = ((reinterpret_cast<std::uintptr_t>(&strand) * 0x9e3779b97f4a7c15u) >> 32) & mask;
-  while (slots_[slot] && slots_[slot] != &strand) slot = (slot + 1) & mask;
+  // Fibonacci hashing: the upper half of the product is well mixed, ids are not.
+  std::size_t slot = ((borrower * 0x9e3779b97f4a7c15u) >> 32) & mask;
+  while (slots_[slot] != 0 && slots_[slot] != borrower) slot = (slot + 1) & mask;
   return slot;
 }
 
-void CapacityLimiter::put(const detail::Strand& strand) noexcept { slots_[slot_of(strand)] = &strand; }
+void CapacityLimiter::put(Borrower borrower) noexcept { slots_[slot_of(borrower)] = borrower; }
 
 /// Frees a slot, and puts those behind it, which may have been pushed on by it, where they belong.
 void CapacityLimiter::erase(std::size_t slot) noexcept {
   const std::size_t mask = slots_.size() - 1;
-  slots_[slot] = nullptr;
-  for (std::size_t at = (slot + 1) & mask; slots_[at]; at = (at + 1) & mask) {
-    const detail::Strand* moved = std::exchange(slots_[at], nullptr);
-    put(*moved);
+  slots_[slot] = 0;
+  for (std::size_t at = (slot + 1) & mask; slots_[at] != 0; at = (at + 1) & mask) {
+    put(std::exchange(slots_[at], 0));
   }
 }
 

@@ -72,6 +72,26 @@ TEST(CapacityLimiter, GetsItsTokenBackFromAGuardThatDiesElsewhere) {
   });
 }
 
+TEST(CapacityLimiter, LendsToANewStrandWhileGuardsOfEndedOnesLive) {  // which may have its address
+  CapacityLimiter limiter(9);
+  testing::run([&]() -> Task<> {
+    using Guard = CapacityLimiter::Guard;
+    std::vector<Guard> kept;
+    for (std::size_t i = 1; i < 9; ++i) {
+      if (i % 2 == 0) {
+        auto [guard] = co_await gather(limiter.guard());
+        kept.push_back(std::move(guard));
+      } else {
+        const auto borrow = [&]() -> Task<Guard> { co_return co_await limiter.guard(); };
+        kept.push_back(co_await spawn(borrow));
+      }
+      EXPECT_EQ(limiter.borrowed_tokens(), i);
+    }
+    kept.clear();
+    EXPECT_EQ(limiter.borrowed_tokens(), 0u);
+  });
+}
+
 TEST(CapacityLimiter, RefusesMoreTokensThanCanBeListed) {
   EXPECT_THROW(CapacityLimiter(std::numeric_limits<std::size_t>::max()), std::logic_error);
   CapacityLimiter limiter(0);

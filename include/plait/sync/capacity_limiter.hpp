@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -43,10 +44,10 @@ class CapacityLimiter {
   [[nodiscard]] auto guard() noexcept { return Acquiring<Guard>(*this); }
   /// Borrows a token for the calling strand if one is free and nobody waits for it. Never waits. std::logic_error if
   /// the strand has one.
-  [[nodiscard]] bool try_acquire() { return try_borrow(detail::Scheduler::current_strand()); }
+  [[nodiscard]] bool try_acquire() { return try_borrow(id_of(detail::Scheduler::current_strand())); }
   /// Gives the calling strand's token back: to the first who waits, or it is free. Never waits. std::logic_error if the
   /// strand has none.
-  void release() { give_back(detail::Scheduler::current_strand()); }
+  void release() { give_back(id_of(detail::Scheduler::current_strand())); }
 
   /// How many tokens there are.
   std::size_t total_tokens() const noexcept { return statistics().total_tokens; }
@@ -66,36 +67,39 @@ class CapacityLimiter {
    public:
     explicit Acquiring(CapacityLimiter& limiter) noexcept
         : detail::Leaf<Acquiring>(detail::WaitKind::primitive, &limiter), limiter_(&limiter) {}
-    bool try_now() { return limiter_->try_borrow(*this->strand); }
+    bool try_now() { return limiter_->try_borrow(id_of(*this->strand)); }
     bool enqueue() noexcept { return limiter_->enqueue(*this); }
     bool withdraw() noexcept { return limiter_->withdraw(*this); }
     bool give_back() noexcept {
-      limiter_->give_back(*this->strand);
+      limiter_->give_back(id_of(*this->strand));
       return true;
     }
     Given take() noexcept {
-      if constexpr (!std::is_void_v<Given>) return Given(*limiter_, *this->strand);
+      if constexpr (!std::is_void_v<Given>) return Given(*limiter_, id_of(*this->strand));
     }
 
    private:
     CapacityLimiter* limiter_;
   };
 
-  bool try_borrow(const detail::Strand& strand);
-  void give_back(const detail::Strand& strand);
+  /// A strand as the table knows it: a token may outlive its borrower, whose address then becomes somebody else's.
+  using Borrower = std::uint64_t;
+  static Borrower id_of(const detail::Strand& strand) noexcept;
+  bool try_borrow(Borrower borrower);
+  void give_back(Borrower borrower);
   bool enqueue(detail::Waiter& waiter) noexcept;
   bool withdraw(detail::Waiter& waiter) noexcept;
   void grant_free_tokens();
   bool may_borrow() const noexcept { return borrowed_ < total_ && queue_.empty(); }
-  std::size_t slot_of(const detail::Strand& strand) const noexcept;
-  void put(const detail::Strand& strand) noexcept;
+  std::size_t slot_of(Borrower borrower) const noexcept;
+  void put(Borrower borrower) noexcept;
   void erase(std::size_t slot) noexcept;
 
   mutable detail::SpinLock lock_;
   std::size_t total_ = 0;
   std::size_t borrowed_ = 0;
-  /// Who has borrowed: a hash table with room for twice the most tokens that there ever were; null: free.
-  std::vector<const detail::Strand*> slots_;
+  /// Who has borrowed: a hash table with room for twice the most tokens that there ever were; 0: free.
+  std::vector<Borrower> slots_;
   detail::IntrusiveList<detail::Waiter, detail::Link> queue_;
 };
 
@@ -105,14 +109,14 @@ class [[nodiscard]] CapacityLimiter::Guard {
   Guard(Guard&& other) noexcept : limiter_(std::exchange(other.limiter_, nullptr)), borrower_(other.borrower_) {}
   Guard& operator=(Guard&&) = delete;
   ~Guard() {
-    if (limiter_) limiter_->give_back(*borrower_);
+    if (limiter_) limiter_->give_back(borrower_);
   }
 
  private:
   friend CapacityLimiter;
-  Guard(CapacityLimiter& limiter, const detail::Strand& borrower) noexcept : limiter_(&limiter), borrower_(&borrower) {}
+  Guard(CapacityLimiter& limiter, Borrower borrower) noexcept : limiter_(&limiter), borrower_(borrower) {}
   CapacityLimiter* limiter_;
-  const detail::Strand* borrower_;
+  Borrower borrower_;
 };
 
 }  // namespace plait
