@@ -75,13 +75,14 @@ void QueueWaits::end(Waiters& ready) noexcept {
 
 void QueueWaits::release(Waiters& ready) noexcept {
   // A waiter that is cancelled meanwhile unlinks itself from `ready`, under the lock.
-  for (;;) {
+  for (bool more = true; more;) {
     Strand* woken = nullptr;
     {
       Both both(*this);
       Waiter* first = ready.pop_front();
       if (!first) return;
       woken = &first->choose();
+      more = !ready.empty();  // read here: the last one to be granted may destroy the queue
     }
     woken->unpark();
   }

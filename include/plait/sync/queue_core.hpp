@@ -106,6 +106,8 @@ class QueueCore : public QueueWaits {
       : QueueWaits(name, capacity), items_(capacity, std::forward<Args>(args)...) {}
   ~QueueCore() {
     typename Items::Storage last;
+    // The locks are waited for: who served the last one may still be about to let go of them.
+    Both both(*this);
     items_.release(last, puts());
   }
 

@@ -98,10 +98,12 @@ bool QueueCore<T, Items>::give_back(QueueTaken<T>& taken) noexcept {
   if (!taken.item) return true;  // told of the end, or of an error
   Strand* woken = nullptr;
   Waiters ready;
+  bool done = false;
   {
     Both both(*this);
     if (dropping_) {
       finish(1, ready);
+      done = !ready.empty();
     } else if (!getters_.empty()) {
       woken = hand_over(taken.number, *taken.item);
     } else {
@@ -115,7 +117,7 @@ bool QueueCore<T, Items>::give_back(QueueTaken<T>& taken) noexcept {
   }
   taken.item.reset();
   if (woken) woken->unpark();
-  release(ready);
+  if (done) release(ready);
   return true;
 }
 
