@@ -13,6 +13,8 @@
 namespace plait::detail {
 
 Sequence::~Sequence() {
+  // The lock is waited for: who granted the last waiter may still be about to let go of it.
+  std::scoped_lock guard(lock_);
   if (waiters_.empty()) [[likely]]
     return;
   fail("a " + std::string(name_) + " was destroyed with " + std::to_string(waiters_.size()) +
@@ -49,13 +51,14 @@ std::size_t Sequence::waiting() const noexcept {
 }
 
 void Sequence::release(Waiters& ready) noexcept {
-  for (;;) {
+  for (bool more = true; more;) {
     Strand* woken = nullptr;
     {
       std::scoped_lock guard(lock_);
       Waiter* first = ready.pop_front();
       if (!first) return;
       woken = &first->choose();
+      more = !ready.empty();  // read here: the last one to be granted may destroy the Sequence
     }
     woken->unpark();
   }
