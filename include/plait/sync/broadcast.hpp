@@ -54,8 +54,10 @@ class Broadcast {
     [[nodiscard]] auto next() noexcept { return Receive<std::optional<T>>(*this); }
     /// Gives the next value, or nothing if there is none. Never waits. Throws as `get`.
     [[nodiscard]] std::optional<T> try_get() {
+      // Asked first: what is sent before the end is then seen.
+      const bool ended = channel_->sequence_.read([](std::uint64_t, bool ended) { return ended; });
       std::optional<T> value = take();
-      if (!value && channel_->sequence_.read([](std::uint64_t, bool ended) { return ended; })) throw QueueShutDown();
+      if (!value && ended) throw QueueShutDown();
       return value;
     }
 
