@@ -35,11 +35,28 @@ Handled& handled(int signal) {
   return (*all)[static_cast<unsigned>(signal)];
 }
 
+void dispatch(int signal);
+
+/// A signal that was on its way to a handler that has gone meanwhile goes to what came in its place: none is lost.
+void pass_on(int signal) {
+  struct sigaction now{};
+  ::sigaction(signal, nullptr, &now);
+  if (now.sa_handler != &dispatch) {
+    ::raise(signal);
+  } else if (const auto handler = handlers[static_cast<unsigned>(signal)].load(std::memory_order_acquire)) {
+    handler(signal);
+  }
+}
+
 /// Keeps errno for the code that it interrupts.
 void dispatch(int signal) {
   const int kept = errno;
   // Acquire pairs with the release of the installation.
-  if (const auto handler = handlers[static_cast<unsigned>(signal)].load(std::memory_order_acquire)) handler(signal);
+  if (const auto handler = handlers[static_cast<unsigned>(signal)].load(std::memory_order_acquire)) {
+    handler(signal);
+  } else {
+    pass_on(signal);
+  }
   errno = kept;
 }
 
