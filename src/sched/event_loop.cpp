@@ -166,7 +166,8 @@ void EventLoop::sleep() {
     clock->idle(*this, deadline);
   } else {
     const TimePoint begin = now();
-    poller_->wait(std::max(deadline, add(last_timers_, kTimerPace)));
+    const bool crowd = timers_.armed() >= kCrowd;
+    poller_->wait(crowd ? std::max(deadline, add(last_timers_, kTimerPace)) : deadline);
     // A post that came soon was worth a longer spin, as in Parker::learn.
     if (take_inbox()) {
       posts_expected_ = true;

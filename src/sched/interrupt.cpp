@@ -50,7 +50,12 @@ InterruptWatch::InterruptWatch(EventLoop& loop) {
   EventLoop* nobody = nullptr;
   if (!os::signal_is_default(SIGINT) || !watched.compare_exchange_strong(nobody, &loop)) return;
   interrupts.store(0, std::memory_order_release);
-  handler_.emplace(SIGINT, &on_interrupt);
+  try {
+    handler_.emplace(SIGINT, &on_interrupt);
+  } catch (...) {
+    watched.store(nullptr, std::memory_order_release);
+    throw;
+  }
 }
 
 bool InterruptWatch::end() noexcept {

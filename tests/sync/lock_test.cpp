@@ -143,6 +143,23 @@ TEST(Lock, PassesOnWhenItIsReleasedBeforeTheHeadIsCancelledInOneTurn) {  // [W10
   EXPECT_FALSE(lock.locked());
 }
 
+TEST(Lock, IsNotTheCancellersFaultWhenAStrangerReleasedItInItsPlace) {  // [W10]
+  Lock lock;
+  std::string log;
+  run([&]() -> Task<> {
+    co_await lock.acquire();
+    Future<void> a = spawn(take(lock, log, 'a'));
+    co_await turns(3);
+    lock.release();
+    lock.release();  // once too often: it was handed to a
+    a.cancel();
+    co_await turns(2);
+    EXPECT_TRUE(a.done());
+  });
+  EXPECT_EQ(log, "");
+  EXPECT_FALSE(lock.locked());
+}
+
 TEST(Lock, IsFreeWhenTheOnlyOneItWasHandedToIsCancelledBeforeItRuns) {  // [W10]
   Lock lock;
   std::string log;

@@ -56,8 +56,9 @@ class EventLoop final : public Scheduler {
   static constexpr int kBatch = 64;
   static constexpr std::uint32_t kLeastSpins = 400, kMostSpins = 4000;
   static constexpr Duration kWorthSpinning = std::chrono::microseconds(100);
-  /// The loop sleeps for timers at most once in this time, so that a crowd of them is served in batches. A timer that
-  /// is alone is not delayed.
+  /// The loop sleeps at most once in this time for a crowd of timers, which is thus served in batches. Fewer timers
+  /// than a crowd are not delayed.
+  static constexpr std::size_t kCrowd = 64;
   static constexpr Duration kTimerPace = std::chrono::microseconds(500);
 
   void expire_timers() noexcept;

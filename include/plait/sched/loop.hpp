@@ -23,9 +23,11 @@ namespace detail {
 template <class F>
 class Posted final : public Work, public FrameAllocated {
  public:
-  Posted(F f, const std::source_location& at) : f_(std::move(f)), at_(at) {
+  Posted(F f, std::uint64_t to_run, const std::source_location& at) : f_(std::move(f)), to_run_(to_run), at_(at) {
     run = [](Work& work) {
       std::unique_ptr<Posted> self(&static_cast<Posted&>(work));
+      // The run that it was for ended as it was posted, and the loop is in another one. At its end a run counts once.
+      if (EventLoop::current()->run_number() - self->to_run_ > 1) return;
       try {
         self->f_();
       } catch (...) {
@@ -36,6 +38,7 @@ class Posted final : public Work, public FrameAllocated {
 
  private:
   F f_;
+  std::uint64_t to_run_;
   std::source_location at_;
 };
 
@@ -54,7 +57,7 @@ class Loop {
   template <class F>
   bool post(F f, std::source_location at = std::source_location::current()) const {
     if (loop_->run_number() != run_) return false;
-    auto posted = std::make_unique<detail::Posted<F>>(std::move(f), at);
+    auto posted = std::make_unique<detail::Posted<F>>(std::move(f), run_, at);
     if (!loop_->try_post(*posted)) return false;
     static_cast<void>(posted.release());
     return true;

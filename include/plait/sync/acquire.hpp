@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -35,7 +36,11 @@ class Acquire : public Leaf<Acquire<Primitive, Given>> {
   bool enqueue() noexcept { return primitive_->enqueue(*this); }
   bool withdraw() noexcept { return primitive_->withdraw(*this); }
   bool give_back() noexcept {
-    primitive_->release();
+    try {
+      primitive_->release();
+    } catch (const std::logic_error&) {
+      // Somebody released in our place by mistake: there is nothing to give back.
+    }
     return true;
   }
   Given take() noexcept {
