@@ -65,7 +65,6 @@ void BlockingPool::work(Worker& self) {
       guard.unlock();
       self.strand->context = std::move(call->context_);
       call->run();
-      self.strand->context = {};
       guard.lock();
     }
     if (retiring_) break;
@@ -186,6 +185,7 @@ void BlockingCall::submit(Waiter& waiter) {
 BlockingCall::Withdrawn BlockingCall::withdraw(bool abandon) noexcept { return pool.withdraw(*this, abandon); }
 
 void BlockingCall::finish(const std::exception_ptr& error) noexcept {
+  this_thread_strand().context = {};  // before anybody sees that the call has ended
   if (!pool.finish(*this)) return waiter_->grant();
   if (error) report_unretrieved(error, *this_thread_strand().record);
   delete this;
