@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
-// Nothing lost: producers and consumers in tasks of two loops and in threads, cancelled at random, and an account of
-// every item. PLAIT_STRESS_OPERATIONS sets the length, PLAIT_STRESS_SEED repeats a run's choices.
+// Nothing lost: producers and consumers in tasks of two loops and in threads, cancelled and timed out at random, and an
+// account of every item. PLAIT_STRESS_OPERATIONS sets the length, PLAIT_STRESS_SEED repeats a run's choices.
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -75,29 +77,42 @@ struct Stress {
     if (--producers == 0) queue.shutdown();
   }
 
-  Task<> put_one(long number) {
+  /// One time in four, a limit of up to 50 µs.
+  static Duration some_limit(std::mt19937& random) {
+    const unsigned choice = random();
+    return choice % 4 == 0 ? std::chrono::microseconds(choice / 4 % 50) : Duration::max();
+  }
+
+  Task<> put_one(long number, Duration limit) {
     Item item = std::make_unique<long>(number);
-    co_await queue.put(std::move(item));
+    try {
+      co_await timeout(limit, queue.put(std::move(item)));
+    } catch (const TimeoutError&) {
+      ++account.cancelled_puts;
+      co_return;
+    }
     account.was_put(number);
   }
-  Task<> get_one(bool& end) {
-    Item item = co_await queue.get();
-    account.was_got(*item);
-    end = false;
+  Task<> get_one(Duration limit) {
+    std::optional<Item> item = co_await move_on_after(limit, queue.get());
+    if (item) {
+      account.was_got(**item);
+    } else {
+      ++account.cancelled_gets;
+    }
   }
 
   Task<> produce(std::mt19937 random) {
     while (account.more()) {
       const long number = account.next_item();
       if (number >= items) break;
-      auto f = spawn(put_one(number));
+      auto f = spawn(put_one(number, some_limit(random)));
       co_await finish_or_cancel(f, random, account.cancelled_puts);
     }
   }
   Task<> consume(std::mt19937 random) {
     for (bool shut = false; !shut;) {
-      bool end = true;
-      auto f = spawn(get_one(end));
+      auto f = spawn(get_one(some_limit(random)));
       try {
         co_await finish_or_cancel(f, random, account.cancelled_gets);
       } catch (const QueueShutDown&) {
@@ -177,7 +192,7 @@ struct Stress {
     // The cancelled thread may have given one back when all others had been told the end.
     while (!queue.empty()) account.was_got(**queue.try_get());
     account.settle();
-    std::printf("%s: seed %u, %ld items: %ld got, %ld puts cancelled, %ld gets cancelled\n", name, seed, items,
+    std::printf("%s: seed %u, %ld items: %ld got, %ld puts and %ld gets cancelled or timed out\n", name, seed, items,
                 account.got.load(), account.cancelled_puts.load(), account.cancelled_gets.load());
     EXPECT_EQ(account.got + account.cancelled_puts, items);
   }
