@@ -46,6 +46,9 @@ class Sleep : public Leaf<Sleep>, private Timer {
     s.begin_wait(*this, [] { return true; });
     s.record->suspend(WaitKind::sleep, nullptr);
     const TimePoint until = limit < deadline_ ? limit : deadline_;
+    // Once in any case: a virtual clock counts a thread from its first wait, and may have moved on since `sleep` was
+    // called.
+    if (!only_yield_) s.parker.park(until);
     while (claim() == Claim::waiting && now() < until) s.parker.park(until);
     s.end_wait();
     s.record->set(StrandState::running);
