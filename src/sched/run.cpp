@@ -79,6 +79,7 @@ bool RootStrand::run(PromiseBase& promise, std::coroutine_handle<> frame, std::s
   finish = [](Strand& strand) { static_cast<RootStrand&>(strand).done_ = true; };
   root_.attach(nullptr, *this);
   ThreadStrand& thread = this_thread_strand();
+  if (!is_program) principal = &thread;
   DrivenLoop* outer = thread.drive(this);
   loop.schedule_here(*this);
   loop.drive(done_, this);

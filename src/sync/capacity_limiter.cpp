@@ -70,9 +70,10 @@ void CapacityLimiter::grant_free_tokens() {
 }
 
 CapacityLimiter::Borrower CapacityLimiter::id_of(const detail::Strand& strand) noexcept {
-  const std::uint64_t id = strand.record->id.load(std::memory_order_relaxed);
+  const detail::Strand& principal = *strand.principal;
+  const std::uint64_t id = principal.record->id.load(std::memory_order_relaxed);
   // Strands without a record of their own have no id: they go by their address, which is no id of others.
-  return id != 0 ? id : ~static_cast<Borrower>(reinterpret_cast<std::uintptr_t>(&strand));
+  return id != 0 ? id : ~static_cast<Borrower>(reinterpret_cast<std::uintptr_t>(&principal));
 }
 
 bool CapacityLimiter::try_borrow(Borrower borrower) {

@@ -57,8 +57,8 @@ bool RLock::lock_until(TimePoint deadline) {
 
 /// By the strand that holds the Lock.
 void RLock::enter(detail::Strand& strand) noexcept {
-  owner_.store(&strand, std::memory_order_relaxed);
-  record_.store(strand.record, std::memory_order_relaxed);
+  owner_.store(strand.principal, std::memory_order_relaxed);
+  record_.store(strand.principal->record, std::memory_order_relaxed);
   depth_.store(depth_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 

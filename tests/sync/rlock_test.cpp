@@ -53,6 +53,16 @@ TEST(RLock, IsTakenAgainByAThread) {
   for (int i = 0; i < 3; ++i) lock.unlock();
 }
 
+TEST(RLock, BelongsToTheThreadThatTakesItWithATimeout) {
+  RLock lock;
+  sync_wait(timeout(1h, lock.acquire()));
+  sync_wait(timeout(1h, lock.acquire()));
+  lock.lock();
+  EXPECT_EQ(lock.statistics().depth, 3u);
+  for (int i = 0; i < 3; ++i) lock.unlock();
+  EXPECT_FALSE(lock.locked());
+}
+
 TEST(RLock, ExcludesAnotherTaskOfTheSameThread) {
   std::string log;
   testing::run([&]() -> Task<> {

@@ -72,6 +72,8 @@ class Strand : public Work {
   Runner* runner = nullptr;
   /// The innermost scope.
   Scope* scope = nullptr;
+  /// Whom its locks belong to: itself, or the thread that waits for it by `sync_wait`.
+  Strand* principal = this;
   /// Task-local values; children start with a copy.
   Context context;
   /// Called by the runner when the root frame has ended. May free the strand.

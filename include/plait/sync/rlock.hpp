@@ -15,9 +15,9 @@ namespace plait {
 ///
 /// In a task `co_await rlock.acquire()` or `auto guard = co_await rlock.guard();`, in a thread `std::scoped_lock
 /// guard(rlock)` or `lock()`. It must be released by the strand that holds it, as often as it was taken. An operation
-/// that a combinator starts as a strand of its own (a branch of `race` or `gather`), or that a thread waits for by
-/// `sync_wait` of a combinator, takes it for that strand, and nobody could release it. Fairness, order and lifetime
-/// are those of Lock.
+/// that a combinator starts as a strand of its own (a branch of `race` or `gather`) takes it for that strand, and
+/// nobody could release it; round it, `timeout` takes it for the caller. Fairness, order and lifetime are those of
+/// Lock.
 class RLock {
  public:
   /// Holds an RLock once until it dies, on the strand that took it. Move-only.
@@ -94,8 +94,8 @@ class RLock {
   };
 
   bool held_by(const detail::Strand& strand) const noexcept {
-    // Only the strand itself stores its address, so it needs no order.
-    return owner_.load(std::memory_order_relaxed) == &strand;
+    // Only the holder itself stores its address, so it needs no order.
+    return owner_.load(std::memory_order_relaxed) == strand.principal;
   }
   void enter(detail::Strand& strand) noexcept;
   bool lock_until(TimePoint deadline);
