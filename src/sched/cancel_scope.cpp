@@ -77,8 +77,8 @@ void CancelScope::cancel(std::string_view reason) {
     home = state_->home;
     if (home && home != detail::Scheduler::current()) {
       // Under the lock, so that the loop is still there: the block can't end before.
-      auto message = std::make_unique<CancelMessage<State>>(state_);
-      if (home->try_post(*message)) static_cast<void>(message.release());
+      auto* message = new CancelMessage<State>(state_);  // frees itself when it has arrived
+      if (!home->try_post(*message)) delete message;
       return;
     }
   }

@@ -12,7 +12,8 @@ namespace {
 const void* identity(const std::exception_ptr& error) noexcept {
   static_assert(sizeof error == sizeof(const void*));
   const void* address = nullptr;
-  std::memcpy(&address, &error, sizeof address);
+  // NOLINTNEXTLINE(bugprone-undefined-memory-manipulation): its bytes are read, not written.
+  std::memcpy(static_cast<void*>(&address), static_cast<const void*>(&error), sizeof address);
   return address;
 }
 

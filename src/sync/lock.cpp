@@ -89,8 +89,8 @@ bool Lock::hold_after_wake(detail::ThreadStrand& self, detail::Waiter& waiter, T
   bool held = false;
   for (;;) {
     const detail::Claim claim = waiter.claim();
-    held = claim == detail::Claim::granted;
-    if (claim != detail::Claim::waiting || (held = try_after_wake(waiter, since))) break;
+    held = claim == detail::Claim::granted || (claim == detail::Claim::waiting && try_after_wake(waiter, since));
+    if (held || claim != detail::Claim::waiting) break;
     if (deadline != detail::kNever && now() >= deadline) {
       if (withdraw(waiter)) break;
       deadline = detail::kNever;  // decided a moment ago

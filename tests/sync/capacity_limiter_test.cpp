@@ -93,7 +93,7 @@ TEST(CapacityLimiter, LendsToANewStrandWhileGuardsOfEndedOnesLive) {  // which m
 }
 
 TEST(CapacityLimiter, RefusesMoreTokensThanCanBeListed) {
-  EXPECT_THROW(CapacityLimiter(std::numeric_limits<std::size_t>::max()), std::logic_error);
+  EXPECT_THROW(CapacityLimiter{std::numeric_limits<std::size_t>::max()}, std::logic_error);
   CapacityLimiter limiter(0);
   EXPECT_FALSE(limiter.try_acquire());
 }

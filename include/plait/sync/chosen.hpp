@@ -16,7 +16,7 @@ class Chosen {
   /// Grants `waiter`, which has been unlinked. Under the primitive's lock.
   void add(Waiter& waiter) noexcept {
     Strand& strand = waiter.choose();
-    __builtin_prefetch(&strand.record);
+    __builtin_prefetch(&strand);
     strands_[size_++] = &strand;
   }
   /// Makes them ready, in order. Without the primitive's lock, and without touching the primitive, which the first of
