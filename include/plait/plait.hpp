@@ -39,6 +39,7 @@
 #include "plait/sync/priority_queue.hpp"
 #include "plait/sync/queue.hpp"
 #include "plait/sync/rlock.hpp"
+#include "plait/sync/rw_lock.hpp"
 #include "plait/sync/semaphore.hpp"
 #include "plait/sync/watch.hpp"
 #include "plait/thread/group_thread.hpp"
