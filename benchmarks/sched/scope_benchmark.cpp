@@ -105,15 +105,17 @@ double resident() {
 
 plait::Task<> sleep_in_crowd(benchmark::State& state) {
   constexpr int kCrowd = 1'000'000;
+  static double each = 0;  // of the first pass: the allocators keep what they got for the next
   for (auto _ : state) {
     const double before = resident();
     co_await plait::with_task_group([&](plait::TaskGroup& group) -> plait::Task<> {
       for (int i = 0; i < kCrowd; ++i) group.spawn(sleeper());
       for (int i = 0; i < 3; ++i) co_await plait::yield_now();
-      state.counters["per_item"] = (resident() - before) / kCrowd;
+      if (each == 0) each = (resident() - before) / kCrowd;
       group.cancel();
     });
   }
+  state.counters["per_item"] = each;
 }
 
 void memory_suspended(benchmark::State& state) { plait::run(sleep_in_crowd(state)); }
