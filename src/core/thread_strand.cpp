@@ -66,14 +66,16 @@ class ExitHook final : public Hook {
 constinit Atomic<bool> exiting{false};
 constinit Atomic<std::uint32_t> parked_daemons{0};
 
-const bool one_processor = os::processor_count() == 1;
+/// Set as the program is loaded, when a thread of another static object may run already.
+constinit Atomic<bool> one_processor{false};
+[[maybe_unused]] const bool asked = (one_processor.store(os::processor_count() == 1), true);
 
 constexpr int kLeastSpins = 100, kMostSpins = 4000;
 constexpr auto kWorthSpinning = std::chrono::microseconds(100);
 
 }  // namespace
 
-bool has_one_processor() noexcept { return one_processor; }
+bool has_one_processor() noexcept { return one_processor.load(std::memory_order_relaxed); }
 
 [[gnu::noinline]] ThreadStrand& this_thread_strand() noexcept {
   return slot.strand ? *slot.strand : make_strand(nullptr);
