@@ -17,8 +17,7 @@ detail::Scheduler& TaskGroup::home(const char* operation) const {
 
 namespace detail {
 
-/// A child that was cancelled, by its own Future for instance, is no failure.
-void GroupNursery::child_failed(const std::exception_ptr& error) {
+void GroupNursery::failed(const std::exception_ptr& error) {
   const bool failed_before = failures.any();
   failures.add(error);
   if (failures.any() && !failed_before) scope.cancel();

@@ -77,11 +77,12 @@ class Nursery {
 };
 
 /// The scope of a nursery as the innermost one of a strand, for a block.
+template <class Kind = Nursery>
 class NurseryBlock {
  public:
   explicit NurseryBlock(Strand& strand) noexcept { nursery.scope.enter(strand); }
   ~NurseryBlock() { nursery.scope.leave(); }
-  Nursery nursery;
+  Kind nursery;
 };
 
 }  // namespace plait::detail

@@ -34,7 +34,7 @@ LocatedTask<std::tuple<NonVoid<T>...>> gather_tasks(Task<T>... tasks) {
   Strand& self = co_await CurrentStrand{};
   const void* at = self.record->awaits_at.load(std::memory_order_relaxed);
   std::tuple<Branch<T>...> branches(std::move(tasks)...);
-  NurseryBlock block(self);
+  NurseryBlock<> block(self);
   block.nursery.on_child_end = &Nursery::cancel_on_failure;
   std::apply([&](auto&... branch) { (branch.start(block.nursery, self, at), ...); }, branches);
   co_await block.nursery.join(at);
@@ -54,7 +54,7 @@ LocatedTask<GatheredRange<T>> gather_range(std::vector<Task<T>> tasks) {
   const void* at = self.record->awaits_at.load(std::memory_order_relaxed);
   std::deque<Branch<T>> branches;
   for (Task<T>& task : tasks) branches.emplace_back(std::move(task));
-  NurseryBlock block(self);
+  NurseryBlock<> block(self);
   block.nursery.on_child_end = &Nursery::cancel_on_failure;
   for (Branch<T>& branch : branches) branch.start(block.nursery, self, at);
   co_await block.nursery.join(at);

@@ -122,7 +122,7 @@ auto with_stop_token(F&& body) {
 template <class T>
 Task<T> cancel_on(std::stop_token token, Task<T> task, std::source_location at = std::source_location::current()) {
   detail::Strand& self = co_await detail::CurrentStrand{};
-  detail::NurseryBlock block(self);
+  detail::NurseryBlock<> block(self);
   Future<T> child = detail::spawn_in(block.nursery, *self.scheduler, std::move(task), {}, at);
   {
     std::stop_callback stop(token, [&child] { child.cancel(); });

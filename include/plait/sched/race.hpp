@@ -48,27 +48,17 @@ auto on_late(F&& f) {
 namespace detail {
 
 /// The children of a race: the first end decides, and cancels the others.
-class RaceBlock {
+class RaceNursery : public Nursery {
  public:
-  explicit RaceBlock(Strand& strand) noexcept {
-    nursery.race = this;
-    nursery.on_child_end = &first_wins;
-    nursery.scope.enter(strand);
-  }
-  ~RaceBlock() { nursery.scope.leave(); }
-
-  struct RaceNursery : Nursery {
-    RaceBlock* race = nullptr;
-  };
-  RaceNursery nursery;
+  RaceNursery() { on_child_end = &first_wins; }
   const Strand* winner = nullptr;
 
  private:
   static bool first_wins(Nursery& nursery, const Strand& child, const std::exception_ptr&) noexcept {
-    RaceBlock& self = *static_cast<RaceNursery&>(nursery).race;
+    auto& self = static_cast<RaceNursery&>(nursery);
     if (!self.winner) {
       self.winner = &child;
-      nursery.scope.cancel();
+      self.scope.cancel();
     }
     return false;
   }
@@ -107,10 +97,10 @@ Task<std::variant<NonVoid<T>...>> race_tasks(Late late, Task<T>... tasks) {
   Strand& self = co_await CurrentStrand{};
   const void* at = self.record->awaits_at.load(std::memory_order_relaxed);
   std::tuple<Branch<T>...> branches(std::move(tasks)...);
-  RaceBlock block(self);
+  NurseryBlock<RaceNursery> block(self);
   std::apply([&](auto&... branch) { (branch.start(block.nursery, self, at), ...); }, branches);
   co_await block.nursery.join(at);
-  co_return result_of_race(std::index_sequence_for<T...>{}, block.winner, late, branches);
+  co_return result_of_race(std::index_sequence_for<T...>{}, block.nursery.winner, late, branches);
 }
 
 template <class Late, class T>
@@ -119,12 +109,12 @@ Task<std::pair<std::size_t, NonVoid<T>>> race_range(Late late, std::vector<Task<
   const void* at = self.record->awaits_at.load(std::memory_order_relaxed);
   std::deque<Branch<T>> branches;
   for (Task<T>& task : tasks) branches.emplace_back(std::move(task));
-  RaceBlock block(self);
+  NurseryBlock<RaceNursery> block(self);
   for (Branch<T>& branch : branches) branch.start(block.nursery, self, at);
   co_await block.nursery.join(at);
   std::size_t won = 0;
   for (std::size_t i = 0; i < branches.size(); ++i) {
-    if (block.winner == &branches[i]) {
+    if (block.nursery.winner == &branches[i]) {
       won = i;
     } else {
       settle_loser(branches[i], late);

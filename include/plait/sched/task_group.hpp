@@ -24,18 +24,15 @@ namespace detail {
 class GroupNursery : public Nursery {
  public:
   GroupNursery() { on_child_end = &collect; }
-  void failed(const std::exception_ptr& error) {
-    failures.add(error);
-    scope.cancel();
-  }
+  /// The body or a child has failed. A child that was cancelled, by its own Future for instance, is no failure.
+  void failed(const std::exception_ptr& error);
   Failures failures;
 
  private:
   static bool collect(Nursery& nursery, const Strand&, const std::exception_ptr& error) {
-    if (error) static_cast<GroupNursery&>(nursery).child_failed(error);
+    if (error) static_cast<GroupNursery&>(nursery).failed(error);
     return true;
   }
-  void child_failed(const std::exception_ptr& error);
 };
 
 /// The awaitable that `with_task_group` runs.
