@@ -95,6 +95,14 @@ void FutureStateBase::drop_handle() noexcept {
   if (word == kDone) destroy();
 }
 
+Crew* FutureStateBase::begin_wait_in_thread(bool forever) {
+  Crew* const crew = this_thread_strand().crew;
+  if (!crew || done()) return nullptr;
+  this_thread_strand().checkpoint();
+  if (forever) run_here();
+  return done() ? nullptr : crew;
+}
+
 bool FutureStateBase::send_message() noexcept {
   const std::uint32_t word = lock();
   const bool needed = !(word & (kDone | kMessage));

@@ -233,6 +233,8 @@ std::uint64_t new_id() noexcept {
 
 }  // namespace
 
+constinit StrandRecord unrecorded;
+
 // Acquire pairs with map_registry(): the header is filled in.
 RegistryHeader* strand_registry() noexcept { return registry.header.load(std::memory_order_acquire); }
 

@@ -23,7 +23,8 @@ void Scheduler::set_current(Scheduler* scheduler) noexcept { current_scheduler =
 
 Strand& Scheduler::current_strand() noexcept {
   Scheduler* here = current();
-  return here && here->running_ ? *here->running_ : this_thread_strand();
+  Strand* task = here ? here->running() : nullptr;
+  return task ? *task : this_thread_strand();
 }
 
 void Scheduler::refuse_to_block(std::string_view operation, std::string_view instead) {
@@ -32,7 +33,14 @@ void Scheduler::refuse_to_block(std::string_view operation, std::string_view ins
   }
 }
 
+Strand* Scheduler::running_here() const noexcept { return running_; }
+void Scheduler::schedule_shared(Work& work) noexcept { ready_.push(work); }
+
 bool Scheduler::try_post(Work& work) noexcept {
+  if (home_) {
+    schedule_shared(work);
+    return true;
+  }
   Work* head = inbox_.load(std::memory_order_relaxed);
   do {
     if (head == &closed_mark) return false;
@@ -94,8 +102,12 @@ void Strand::unpark() noexcept {
 }
 
 void Strand::abort_wait() noexcept {
+  bool aborted = false;
+  if (home) wait_lock.lock();
   Operation* operation = std::exchange(waiting, nullptr);
-  if (operation && operation->abort(*operation)) unpark();
+  aborted = operation && operation->abort(*operation);
+  if (home) wait_lock.unlock();
+  if (aborted) unpark();
 }
 
 void Waiter::grant() noexcept {

@@ -1,42 +1,89 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "plait/core/scope.hpp"
 
+#include "plait/core/home.hpp"
 #include "plait/core/operation.hpp"
 #include "plait/core/strand.hpp"
 
 namespace plait::detail {
 
 void Scope::attach(Scope* parent, Strand& strand) noexcept {
+  const HomeGuard guard(strand.home);
   parent_ = parent;
   strand_ = &strand;
   strand.scope = this;
   if (parent) parent->children_.push_back(*this);
   effective_ = parent && parent->effective_;
-  strand.cancelled = effective_;
+  strand.cancelled_flag.store(effective_, std::memory_order_relaxed);
 }
 
 void Scope::enter(Strand& strand) noexcept {
+  const HomeGuard guard(strand.home);
   parent_ = strand.scope;
   strand_ = &strand;
   strand.scope = this;
   if (parent_) parent_->children_.push_back(*this);
   update();
-  strand.cancelled = effective_;
+  strand.cancelled_flag.store(effective_, std::memory_order_relaxed);
+}
+
+void Scope::enter_around(Scope& outer, Strand& strand, bool (*belongs)(const Scope&, const void*),
+                         const void* whom) noexcept {
+  const HomeGuard guard(strand.home);
+  parent_ = &outer;
+  strand_ = &strand;
+  effective_ = outer.effective_;
+  for (Scope* child = outer.children_.front(); child;) {
+    Scope* next = outer.children_.after(*child);
+    if (belongs(*child, whom)) {
+      child->unlink();
+      children_.push_back(*child);
+      child->parent_ = this;
+    }
+    child = next;
+  }
+  outer.children_.push_back(*this);
+  if (strand.scope == &outer) strand.scope = this;
 }
 
 void Scope::leave() noexcept {
+  const HomeGuard guard(home());
   strand_->scope = parent_;
-  strand_->cancelled = parent_ && parent_->effective_;
+  strand_->cancelled_flag.store(parent_ && parent_->effective_, std::memory_order_relaxed);
   unlink();
 }
 
+HomeLock* Scope::home() const noexcept { return strand_ ? strand_->home : nullptr; }
+
+bool Scope::called() const noexcept {
+  const HomeGuard guard(home());
+  return called_;
+}
+
+bool Scope::effective() const noexcept {
+  const HomeGuard guard(home());
+  return effective_;
+}
+
+bool Scope::cancelled_from_outside() const noexcept {
+  const HomeGuard guard(home());
+  return !shield_ && parent_ && parent_->effective_;
+}
+
+bool Scope::catches() const noexcept {
+  const HomeGuard guard(home());
+  return called_ && !cancelled_from_outside();
+}
+
 void Scope::cancel() noexcept {
+  const HomeGuard guard(home());
   if (called_) return;
   called_ = true;
   update();
 }
 
 void Scope::shield(bool on) noexcept {
+  const HomeGuard guard(home());
   shield_ = on;
   update();
 }
@@ -60,7 +107,7 @@ void Scope::update() noexcept {
     const bool changed = effective != s->effective_;
     s->effective_ = effective;
     const bool innermost = s->strand_ && s->strand_->scope == s;
-    if (changed && innermost) s->strand_->cancelled = effective;
+    if (changed && innermost) s->strand_->cancelled_flag.store(effective, std::memory_order_relaxed);
     if (changed && effective) {
       if (s->on_cancel) s->on_cancel(*s);
       if (innermost) s->strand_->abort_wait();

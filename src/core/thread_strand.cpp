@@ -121,7 +121,7 @@ std::uint32_t daemons_parked_at_exit(std::uint32_t seen, TimePoint deadline) noe
 void ThreadStrand::cancel() noexcept {
   bool aborted = false;
   {
-    std::scoped_lock guard(wait_lock_);
+    std::scoped_lock guard(wait_lock);
     cancelled_.store(true, std::memory_order_relaxed);
     Operation* operation = std::exchange(waiting, nullptr);
     aborted = operation && operation->abort(*operation);
@@ -131,7 +131,7 @@ void ThreadStrand::cancel() noexcept {
 }
 
 DrivenLoop* ThreadStrand::drive(DrivenLoop* loop) noexcept {
-  std::scoped_lock guard(wait_lock_);
+  std::scoped_lock guard(wait_lock);
   if (loop && cancel_called()) loop->cancel_from_outside();
   return std::exchange(driven_, loop);
 }

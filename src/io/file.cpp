@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "plait/core/current_strand.hpp"
 #include "plait/core/scheduler.hpp"
 #include "plait/io/located.hpp"
 #include "plait/os/file.hpp"

@@ -145,7 +145,7 @@ Signals::~Signals() {
 
 Task<int> Signals::next() {
   const detail::Strand& self = co_await detail::CurrentStrand{};
-  if (self.cancelled) throw Cancelled{};
+  if (self.cancelled()) throw Cancelled{};
   for (;;) {
     if (const std::optional<int> signal = sink_->take()) co_return *signal;
     co_await readable(sink_->bell.get());

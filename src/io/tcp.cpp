@@ -41,7 +41,7 @@ struct Checkpoint {
   bool await_ready() const noexcept { return false; }
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> frame) noexcept {
-    cancelled = frame.promise().strand->scope->effective();
+    cancelled = frame.promise().strand->cancelled();
     return false;
   }
   void await_resume() const {

@@ -34,6 +34,11 @@ struct CancelScope::State {
     called = true;
     reason = "deadline";
   }
+  /// The lock of the home if that is a pool's, to be taken before `lock`; else null.
+  detail::HomeLock* pool_home() const noexcept {
+    std::scoped_lock guard(lock);
+    return home ? home->home() : nullptr;
+  }
   /// Throws unless the caller may touch the tree. With the lock held.
   void require_home(const char* operation) const {
     if (home && detail::Scheduler::current() != home) {
@@ -69,13 +74,15 @@ CancelScope::~CancelScope() {
 
 void CancelScope::cancel(std::string_view reason) {
   detail::Scheduler* home = nullptr;
+  detail::HomeLock* const pool = state_->pool_home();
+  const detail::HomeGuard tree(pool);
   {
     std::scoped_lock guard(state_->lock);
     if (state_->look_at_clock()) return;
     state_->called = true;
     state_->reason = reason;
     home = state_->home;
-    if (home && home != detail::Scheduler::current()) {
+    if (home && !pool && home != detail::Scheduler::current()) {
       // Under the lock, so that the loop is still there: the block can't end before.
       auto* message = new CancelMessage<State>(state_);  // frees itself when it has arrived
       if (!home->try_post(*message)) delete message;
@@ -86,6 +93,7 @@ void CancelScope::cancel(std::string_view reason) {
 }
 
 void CancelScope::set_deadline(TimePoint deadline) {
+  const detail::HomeGuard tree(state_->pool_home());
   bool called = false;
   {
     std::scoped_lock guard(state_->lock);
@@ -101,6 +109,7 @@ void CancelScope::set_deadline(TimePoint deadline) {
 }
 
 void CancelScope::set_shield(bool on) {
+  const detail::HomeGuard tree(state_->pool_home());
   {
     std::scoped_lock guard(state_->lock);
     state_->require_home("CancelScope::set_shield()");
@@ -144,6 +153,7 @@ CancelScope::Entered::Entered(CancelScope& scope, detail::Strand& strand)
 }
 
 CancelScope::Entered::~Entered() {
+  const detail::HomeGuard tree(scope_.home());
   std::scoped_lock guard(state_.lock);
   if (scope_.called() && !state_.called) state_.by_deadline();
   state_.ended = true;

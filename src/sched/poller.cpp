@@ -23,7 +23,7 @@ Atomic<IoOperation*>& IoOperation::slot() const noexcept { return reads() ? desc
 bool IoOperation::enter(Strand& self) {
   strand = &self;
   pass(Point::checkpoint, descriptor);
-  if (self.cancelled) [[unlikely]] {
+  if (self.cancelled()) [[unlikely]] {
     descriptor = nullptr;
     result = kAborted;
     return false;

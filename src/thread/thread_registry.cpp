@@ -17,6 +17,7 @@
 #include "plait/core/hooks.hpp"
 #include "plait/os/futex.hpp"
 #include "plait/os/thread.hpp"
+#include "pool_threads.hpp"
 
 namespace plait::detail {
 namespace {
@@ -185,6 +186,7 @@ void ThreadRegistry::finish() noexcept {
   self.daemon.store(false, std::memory_order_relaxed);
   pass(Point::exit_wait, this);
   BlockingPool::instance().retire();
+  PoolThreads::close_all();
   for (;;) {
     reap_ended();
     if (all_gone()) break;

@@ -25,6 +25,7 @@ class Branch final : public Strand {
   void start(Nursery& nursery, Strand& parent, const void* spawned_at, std::string_view name = {}) {
     nursery_ = &nursery;
     scheduler = parent.scheduler;
+    home = parent.home;
     context = parent.context;
     record = open_record(false, name, spawned_at, parent.record);
     root_.attach(&nursery.scope, *this);

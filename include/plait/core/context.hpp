@@ -18,6 +18,9 @@ class Context {
   /// Replaces the value under `key` in this context alone; null takes it out.
   void set(const void* key, Value value);
 
+  /// Whether they are one table, so that every value is the same.
+  bool is(const Context& other) const noexcept { return table_ == other.table_; }
+
  private:
   struct Table;
   std::shared_ptr<const Table> table_;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "plait/base/intrusive_list.hpp"
+#include "plait/core/crew.hpp"
 #include "plait/core/leaf.hpp"
 #include "plait/core/result.hpp"
 
@@ -65,6 +66,9 @@ class FutureStateBase {
   bool receive_message() noexcept;
   virtual const std::exception_ptr& error() const noexcept = 0;
 
+  /// The calling thread is about to wait for it. The crew that has to know, or null.
+  Crew* begin_wait_in_thread(bool forever);
+
   /// Somebody saw the result or the error.
   void look() noexcept { looked_at_.store(true, std::memory_order_relaxed); }
 
@@ -77,6 +81,9 @@ class FutureStateBase {
   virtual ~FutureStateBase() = default;
   /// Reports an error that nobody looked at, closes the record, and frees the memory.
   void destroy() noexcept;
+
+  /// Makes the call here if it has not begun and the calling thread, which would wait for it for ever, may do it.
+  virtual void run_here() {}
 
  private:
   static constexpr std::uint32_t kDone = 1, kHandleGone = 2, kLocked = 4, kHasWaiters = 8, kMessage = 16;
@@ -96,6 +103,22 @@ class FutureState : public FutureStateBase {
   Result<T> result;
 };
 
+/// Tells a crew, if there is one, that its thread waits for the time of a block.
+class CrewWait {
+ public:
+  explicit CrewWait(Crew* crew) noexcept : crew_(crew) {
+    if (crew_) crew_->begin_block();
+  }
+  ~CrewWait() {
+    if (crew_) crew_->end_block();
+  }
+  CrewWait(const CrewWait&) = delete;
+  CrewWait& operator=(const CrewWait&) = delete;
+
+ private:
+  Crew* const crew_;
+};
+
 /// Waits for a state to be done; `Take` says what of it.
 template <class Derived, class T>
 class FutureWait : public Leaf<Derived> {
@@ -105,6 +128,12 @@ class FutureWait : public Leaf<Derived> {
 
   bool try_now() const noexcept { return state_->done(); }
   bool enqueue() noexcept { return state_->enqueue(*this); }
+  /// In a thread of a pool a call that has not begun is made here and now, or somebody takes the thread's place.
+  bool wait_in_thread(TimePoint deadline) {
+    Crew* const crew = state_->begin_wait_in_thread(deadline == kNever);
+    const CrewWait guard(crew);
+    return Leaf<Derived>::wait_in_thread(deadline);
+  }
   bool withdraw() noexcept { return state_->withdraw(*this); }
 
  protected:

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <coroutine>
+#include <mutex>
 #include <source_location>
 #include <utility>
 
 #include "plait/core/exceptions.hpp"
+#include "plait/core/home.hpp"
 #include "plait/core/hooks.hpp"
 #include "plait/core/operation.hpp"
 #include "plait/core/scheduler.hpp"
@@ -16,6 +18,10 @@ namespace plait::detail {
 /// Whether an operation can undo its grant.
 template <class Derived>
 inline constexpr bool kGivesBack = requires(Derived& operation) { operation.give_back(); };
+
+/// Whether an operation touches what belongs to its strand's home, a timer for instance.
+template <class Derived>
+inline constexpr bool kNeedsHome = requires { requires Derived::kUsesHome; };
 
 /// Base of every leaf operation that a task can `co_await` and a thread can `sync_wait`: the steps of one life in
 /// docs/design/waiting.md, written once. `Derived` provides
@@ -40,7 +46,7 @@ class Leaf : public Waiter {
     Strand& s = *frame.promise().strand;
     strand = &s;
     pass(Point::checkpoint, object_);
-    if (s.cancelled) [[unlikely]] {
+    if (s.cancelled()) [[unlikely]] {
       settle(Claim::aborted);
       return false;
     }
@@ -58,13 +64,14 @@ class Leaf : public Waiter {
         return false;
       s.resume_point = frame;
       s.record->suspend(WaitKind::yield, address_of(at));
-      if constexpr (kGivesBack<Derived>) s.waiting = this;
+      if constexpr (kGivesBack<Derived>) s.publish(this);
       s.scheduler->schedule_here(s);
       return true;
     }
     pass(Point::park, object_);
     s.resume_point = frame;
     s.record->suspend(kind_, address_of(at), object_);
+    if (s.home) [[unlikely]] return suspend_on_pool(s);
     s.waiting = this;
     try {
       if (self().enqueue()) return true;
@@ -80,7 +87,7 @@ class Leaf : public Waiter {
   }
 
   decltype(auto) await_resume() {
-    strand->waiting = nullptr;
+    strand->publish(nullptr);
     if (claim() == Claim::aborted) [[unlikely]]
       throw Cancelled{};
     return self().take();
@@ -106,6 +113,30 @@ class Leaf : public Waiter {
 
  private:
   Derived& self() noexcept { return static_cast<Derived&>(*this); }
+
+  /// The same where the strand may be cancelled by another thread while it suspends, and resumed before this returns:
+  /// whoever does either takes the wait lock first [W12].
+  bool suspend_on_pool(Strand& s) {
+    const HomeGuard tree(kNeedsHome<Derived> ? s.home : nullptr);
+    const std::scoped_lock guard(s.wait_lock);
+    s.waiting = this;
+    bool queued = false;
+    try {
+      queued = self().enqueue();
+    } catch (...) {
+      s.waiting = nullptr;
+      s.record->set(StrandState::running);
+      throw;
+    }
+    if (!queued) {
+      s.waiting = nullptr;
+      settle(Claim::granted);
+    } else if (!s.cancelled() || !std::exchange(s.waiting, nullptr) || !abort(*this)) [[likely]] {
+      return true;
+    }
+    s.record->set(StrandState::running);
+    return false;
+  }
 
   static bool abort_leaf(Operation& operation) noexcept {
     auto& leaf = static_cast<Derived&>(static_cast<Waiter&>(operation));

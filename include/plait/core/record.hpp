@@ -106,6 +106,9 @@ void name_record(StrandRecord& record, std::string_view name) noexcept;
 /// The strand's name, or empty. For who holds the strand. Throws std::bad_alloc.
 std::string name_of(const StrandRecord& record);
 
+/// Stands for the record of what has none: a pool's call, a watch.
+extern constinit StrandRecord unrecorded;
+
 /// The registry of this process, or null as long as it has no record.
 RegistryHeader* strand_registry() noexcept;
 

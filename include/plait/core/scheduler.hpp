@@ -5,6 +5,7 @@
 
 #include "plait/base/atomic.hpp"
 #include "plait/core/clock.hpp"
+#include "plait/core/home.hpp"
 #include "plait/core/strand.hpp"
 #include "plait/core/timer.hpp"
 #include "plait/core/work.hpp"
@@ -19,6 +20,8 @@ class Poller;
 class Scheduler {
  public:
   Scheduler() = default;
+  /// One whose strands are run by several threads, side by side.
+  explicit Scheduler(HomeLock& home) noexcept : home_(&home) {}
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
@@ -33,14 +36,22 @@ class Scheduler {
 
   /// Runs `work` on this scheduler: at once into the ready list from its own thread, else by the inbox.
   void schedule(Work& work) noexcept {
-    if (current() == this) {
+    if (home_) [[unlikely]] {
+      schedule_shared(work);
+    } else if (current() == this) {
       ready_.push(work);
     } else {
       post(work);
     }
   }
   /// As `schedule`, when the caller knows that it runs on this scheduler.
-  void schedule_here(Work& work) noexcept { ready_.push(work); }
+  void schedule_here(Work& work) noexcept {
+    if (home_) [[unlikely]] {
+      schedule_shared(work);
+    } else {
+      ready_.push(work);
+    }
+  }
   /// As `schedule`, for callers on other threads. Lock-free; wakes the loop only if it sleeps.
   void post(Work& work) noexcept { static_cast<void>(try_post(work)); }
   /// As `post`; false, and nothing done, once the scheduler takes no more (its run has ended).
@@ -55,12 +66,18 @@ class Scheduler {
   virtual void wake() noexcept = 0;
 
   /// The task that is being resumed, or null between tasks. For the scheduler's thread.
-  Strand* running() const noexcept { return running_; }
+  Strand* running() const noexcept { return home_ ? running_here() : running_; }
+  /// The lock that is the home of the strands here; null where that is the scheduler's thread.
+  HomeLock* home() const noexcept { return home_; }
   /// The group that `spawn` without a group puts its tasks in: that of the `run` in progress.
   Nursery* spawned() const noexcept { return spawned_; }
 
  protected:
   ~Scheduler() = default;
+
+  /// `schedule` and `running` where several threads run strands.
+  virtual void schedule_shared(Work& work) noexcept;
+  virtual Strand* running_here() const noexcept;
 
   /// What frames left to the runner: the one that the stack had no room for, the strand that ended.
   void go_on();
@@ -88,6 +105,7 @@ class Scheduler {
   /// Announces sleep; false if something was posted meanwhile, then the caller must not sleep.
   bool announce_sleep() noexcept;
 
+  HomeLock* const home_ = nullptr;
   WorkQueue ready_;
   Strand* running_ = nullptr;
   Nursery* spawned_ = nullptr;

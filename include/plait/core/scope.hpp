@@ -5,11 +5,13 @@
 
 namespace plait::detail {
 
+class HomeLock;
 class Strand;
 
 /// A node of the cancellation tree: a block of code, or the root of a strand. docs/design/waiting.md, "Cancellation".
 ///
-/// All members are for the thread of the strand's loop only (its home) [W6].
+/// All members are for the strand's home: the thread of its loop [W6], or on a pool any worker, for the scope takes the
+/// home's lock by itself [W12].
 class Scope : private Link {
  public:
   Scope() = default;
@@ -20,6 +22,8 @@ class Scope : private Link {
   /// Becomes the innermost scope of `strand`, until `leave`.
   void enter(Strand& strand) noexcept;
   void leave() noexcept;
+  /// Becomes a scope of `strand` just inside `outer`, round all scopes in that which `belongs(scope, whom)` to it.
+  void enter_around(Scope& outer, Strand& strand, bool (*belongs)(const Scope&, const void*), const void* whom) noexcept;
 
   /// Cancels this scope: `effective` is set downwards, and suspended operations are aborted. Idempotent.
   void cancel() noexcept;
@@ -27,15 +31,17 @@ class Scope : private Link {
   void shield(bool on) noexcept;
 
   /// Somebody cancelled this very scope.
-  bool called() const noexcept { return called_; }
+  bool called() const noexcept;
   /// This scope or, not through a shield, one around it is cancelled: checkpoints throw.
-  bool effective() const noexcept { return effective_; }
+  bool effective() const noexcept;
   /// A scope around this one is cancelled, so that a `Cancelled` passes on.
-  bool cancelled_from_outside() const noexcept { return !shield_ && parent_ && parent_->effective_; }
+  bool cancelled_from_outside() const noexcept;
   /// A `Cancelled` that comes out of this scope's block is its own, and ends here.
-  bool catches() const noexcept { return called_ && !cancelled_from_outside(); }
+  bool catches() const noexcept;
   Scope* parent() const noexcept { return parent_; }
   Strand* strand() const noexcept { return strand_; }
+  /// The lock of the home, or null where that is a thread.
+  HomeLock* home() const noexcept;
 
   /// Called when `effective` rises, on the home thread, before operations are aborted. Set before the scope is entered.
   void (*on_cancel)(Scope&) noexcept = nullptr;

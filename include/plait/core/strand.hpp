@@ -4,12 +4,16 @@
 #include <coroutine>
 #include <cstdint>
 
+#include "plait/base/atomic.hpp"
+#include "plait/base/spin_lock.hpp"
 #include "plait/core/context.hpp"
 #include "plait/core/record.hpp"
 #include "plait/core/work.hpp"
 
 namespace plait::detail {
 
+class HomeLock;
+class Join;
 class Operation;
 class Scheduler;
 class Scope;
@@ -52,6 +56,18 @@ class Strand : public Work {
   void abort_wait() noexcept;
   /// Makes the strand ready: a task on its scheduler, a thread by its parker. From any thread.
   void unpark() noexcept;
+  /// The innermost scope is effectively cancelled: checkpoints throw.
+  bool cancelled() const noexcept { return cancelled_flag.load(std::memory_order_relaxed); }
+  /// `operation` may be aborted from now on, or (null) no more.
+  void publish(Operation* operation) noexcept {
+    if (!home) [[likely]] {
+      waiting = operation;
+    } else {
+      wait_lock.lock();
+      waiting = operation;
+      wait_lock.unlock();
+    }
+  }
   /// One more completion without suspension. False when it is time to let others run.
   bool spend() noexcept { return --budget != 0; }
 
@@ -61,17 +77,24 @@ class Strand : public Work {
   std::coroutine_handle<> resume_point;
   Scheduler* scheduler = nullptr;
   StrandRecord* record = nullptr;
-  /// The operation that the strand is suspended in, as long as it may be aborted.
+  /// The operation that the strand is suspended in, as long as it may be aborted. Guarded by `wait_lock` where the
+  /// strand has no home thread: in a thread, and on a pool.
   Operation* waiting = nullptr;
+  /// Null if the scheduler's thread is the strand's home; else its home's lock [W12].
+  HomeLock* home = nullptr;
   /// The runner's, here because every transfer reads it.
   std::uintptr_t stack_limit = 0;
   std::uint16_t budget = kBudget;
-  /// The innermost scope is effectively cancelled: checkpoints throw. Kept by Scope [W5].
-  bool cancelled = false;
+  /// Kept by Scope [W5].
+  Atomic<bool> cancelled_flag{false};
   const Kind kind;
+  /// Taken before any primitive's lock.
+  SpinLock wait_lock;
   Runner* runner = nullptr;
   /// The innermost scope.
   Scope* scope = nullptr;
+  /// The innermost `gather` that it is in.
+  Join* join = nullptr;
   /// Whom its locks belong to: itself, or the thread that waits for it by `sync_wait`.
   Strand* principal = this;
   /// Task-local values; children start with a copy.

@@ -51,6 +51,8 @@ class DrivenLoop {
   ~DrivenLoop() = default;
 };
 
+class Crew;
+
 /// The strand of a plain thread. Its memory is pooled and never returned, so a late unpark is harmless [W4].
 class ThreadStrand : public Strand {
  public:
@@ -72,14 +74,14 @@ class ThreadStrand : public Strand {
   /// die.
   template <class Enqueue>
   bool begin_wait(Operation& operation, Enqueue enqueue) {
-    std::scoped_lock guard(wait_lock_);
+    std::scoped_lock guard(wait_lock);
     checkpoint();
     const bool queued = enqueue();
     if (queued) waiting = &operation;
     return queued;
   }
   void end_wait() noexcept {
-    std::scoped_lock guard(wait_lock_);
+    std::scoped_lock guard(wait_lock);
     waiting = nullptr;
   }
 
@@ -89,14 +91,15 @@ class ThreadStrand : public Strand {
 
   Parker parker;
   Scope root;
+  /// Whose thread it is, or null.
+  Crew* crew = nullptr;
   /// Parked for good at its next operation once the program's end has begun.
   Atomic<bool> daemon{false};
   ThreadStrand* next_free = nullptr;
 
  private:
-  /// Guards `waiting`, which for a thread has no home, and `driven_`. Taken before any primitive's lock.
-  SpinLock wait_lock_;
   Atomic<bool> cancelled_{false};
+  /// Guarded by the wait lock.
   DrivenLoop* driven_ = nullptr;
 };
 

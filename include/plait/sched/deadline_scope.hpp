@@ -44,9 +44,11 @@ class DeadlineScope : public Scope {
     alarm_.scope = this;
     alarm_.fire = [](Timer& timer) noexcept { static_cast<Alarm&>(timer).scope->cancel(); };
     alarm_.fires_at = this;
+    const HomeGuard guard(home());
     strand()->scheduler->arm(alarm_, deadline);
   }
   void disarm() noexcept {
+    const HomeGuard guard(home());
     if (alarm_.linked()) strand()->scheduler->disarm(alarm_);
   }
 

@@ -23,7 +23,10 @@ class EventLoop final : public Scheduler {
   static EventLoop& borrow(std::string_view choice = {});
   static void give_back(EventLoop& loop) noexcept;
   /// The loop that the calling thread runs, or null.
-  static EventLoop* current() noexcept { return static_cast<EventLoop*>(Scheduler::current()); }
+  static EventLoop* current() noexcept {
+    Scheduler* here = Scheduler::current();
+    return here && !here->home() ? static_cast<EventLoop*>(here) : nullptr;
+  }
 
   /// Makes the calling thread run this loop, with `spawned` for what `spawn` starts.
   void enter(Nursery& spawned);

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <deque>
+#include <array>
+#include <coroutine>
+#include <cstddef>
+#include <exception>
 #include <ranges>
+#include <source_location>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "plait/core/branch.hpp"
-#include "plait/core/current_strand.hpp"
-#include "plait/core/located_task.hpp"
-#include "plait/sched/failures.hpp"
+#include "plait/core/task.hpp"
+#include "plait/sched/fork.hpp"
 
 namespace plait {
 namespace detail {
@@ -29,45 +32,97 @@ NonVoid<T> take_result(Result<T>& result) {
   }
 }
 
+/// The children of one gather, in a tuple.
 template <class... T>
-LocatedTask<std::tuple<NonVoid<T>...>> gather_tasks(Task<T>... tasks) {
-  Strand& self = co_await CurrentStrand{};
-  const void* at = self.record->awaits_at.load(std::memory_order_relaxed);
-  std::tuple<Branch<T>...> branches(std::move(tasks)...);
-  NurseryBlock<> block(self);
-  block.nursery.on_child_end = &Nursery::cancel_on_failure;
-  std::apply([&](auto&... branch) { (branch.start(block.nursery, self, at), ...); }, branches);
-  co_await block.nursery.join(at);
-  Failures failures;
-  std::apply([&](auto&... branch) { (failures.add(branch.result().error()), ...); }, branches);
-  failures.raise("gather");
-  co_return std::apply([](auto&... branch) { return std::tuple<NonVoid<T>...>(take_result<T>(branch.result())...); },
-                       branches);
-}
+class [[nodiscard]] Gather {
+ public:
+  using Values = std::tuple<NonVoid<T>...>;
 
-template <class T>
-using GatheredRange = std::conditional_t<std::is_void_v<T>, void, std::vector<NonVoid<T>>>;
+  explicit Gather(Task<T>... tasks) noexcept : forks_(std::move(tasks)...) {}
+  /// Not once it is awaited.
+  Gather(Gather&& other) noexcept : forks_(std::move(other.forks_)) {}
+  Gather& operator=(Gather&&) = delete;
 
-template <class T>
-LocatedTask<GatheredRange<T>> gather_range(std::vector<Task<T>> tasks) {
-  Strand& self = co_await CurrentStrand{};
-  const void* at = self.record->awaits_at.load(std::memory_order_relaxed);
-  std::deque<Branch<T>> branches;
-  for (Task<T>& task : tasks) branches.emplace_back(std::move(task));
-  NurseryBlock<> block(self);
-  block.nursery.on_child_end = &Nursery::cancel_on_failure;
-  for (Branch<T>& branch : branches) branch.start(block.nursery, self, at);
-  co_await block.nursery.join(at);
-  Failures failures;
-  for (Branch<T>& branch : branches) failures.add(branch.result().error());
-  failures.raise("gather");
-  if constexpr (!std::is_void_v<T>) {
-    std::vector<T> values;
-    values.reserve(branches.size());
-    for (Branch<T>& branch : branches) values.push_back(branch.result().take());
-    co_return values;
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> frame,
+                                        std::source_location at = std::source_location::current()) {
+    prepare(std::index_sequence_for<T...>{});
+    return join_.begin(*frame.promise().strand, frame, address_of(at), &std::get<0>(forks_), sizeof...(T));
   }
-}
+  Values await_resume() {
+    join_.end();
+    return std::apply(
+        [](auto&... fork) {
+          if ((fork.result().error() || ...)) [[unlikely]] raise_gathered(std::array{fork.result().error()...});
+          return Values(take_result<T>(fork.result())...);
+        },
+        forks_);
+  }
+
+ private:
+  template <std::size_t... I>
+  void prepare(std::index_sequence<I...>) noexcept {
+    (std::get<I>(forks_).prepare(join_, next_of<I>()), ...);
+  }
+  template <std::size_t I>
+  ForkBase* next_of() noexcept {
+    if constexpr (I + 1 < sizeof...(T)) {
+      return &std::get<I + 1>(forks_);
+    } else {
+      return nullptr;
+    }
+  }
+
+  std::tuple<Fork<T>...> forks_;
+  Join join_;
+};
+
+/// The same in a vector.
+template <class T>
+class [[nodiscard]] GatherRange {
+ public:
+  using Values = std::conditional_t<std::is_void_v<T>, void, std::vector<NonVoid<T>>>;
+
+  explicit GatherRange(std::vector<Fork<T>> forks) noexcept : forks_(std::move(forks)) {}
+  /// Not once it is awaited.
+  GatherRange(GatherRange&& other) noexcept : forks_(std::move(other.forks_)) {}
+  GatherRange& operator=(GatherRange&&) = delete;
+
+  bool await_ready() const noexcept { return forks_.empty(); }
+  template <class Promise>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> frame,
+                                        std::source_location at = std::source_location::current()) {
+    ForkBase* next = nullptr;
+    for (std::size_t i = forks_.size(); i-- > 0;) {
+      forks_[i].prepare(join_, next);
+      next = &forks_[i];
+    }
+    return join_.begin(*frame.promise().strand, frame, address_of(at), next, forks_.size());
+  }
+  Values await_resume() {
+    if (!forks_.empty()) join_.end();
+    bool failed = false;
+    for (Fork<T>& fork : forks_) failed |= fork.result().error() != nullptr;
+    if (failed) [[unlikely]] raise();
+    if constexpr (!std::is_void_v<T>) {
+      Values values;
+      values.reserve(forks_.size());
+      for (Fork<T>& fork : forks_) values.push_back(fork.result().take());
+      return values;
+    }
+  }
+
+ private:
+  void raise() {
+    std::vector<std::exception_ptr> errors;
+    for (Fork<T>& fork : forks_) errors.push_back(fork.result().error());
+    raise_gathered(errors);
+  }
+
+  std::vector<Fork<T>> forks_;
+  Join join_;
+};
 
 }  // namespace detail
 
@@ -78,7 +133,7 @@ LocatedTask<GatheredRange<T>> gather_range(std::vector<Task<T>> tasks) {
 template <detail::Awaitable... A>
   requires(sizeof...(A) > 0)
 [[nodiscard]] auto gather(A... awaitables) {
-  return detail::gather_tasks(detail::as_task(std::move(awaitables))...);
+  return detail::Gather(detail::as_task(std::move(awaitables))...);
 }
 
 /// The same for a range of Tasks, whose elements are moved from: gives a vector (nothing for Task<void>) in order.
@@ -86,9 +141,10 @@ template <std::ranges::input_range R>
   requires detail::IsTask<std::ranges::range_value_t<R>>::value
 [[nodiscard]] auto gather(R&& tasks) {
   using T = typename std::ranges::range_value_t<R>::value_type;
-  std::vector<Task<T>> list;
-  for (auto&& task : tasks) list.push_back(std::move(task));
-  return detail::gather_range<T>(std::move(list));
+  std::vector<detail::Fork<T>> forks;
+  if constexpr (std::ranges::sized_range<R>) forks.reserve(std::ranges::size(tasks));
+  for (auto&& task : tasks) forks.emplace_back(std::move(task));
+  return detail::GatherRange<T>(std::move(forks));
 }
 
 }  // namespace plait

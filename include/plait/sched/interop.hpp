@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "plait/core/current_strand.hpp"
 #include "plait/core/promise.hpp"
 #include "plait/core/task.hpp"
 #include "plait/core/temporary.hpp"
@@ -32,8 +33,10 @@ class CallbackWait : public FutureWait<CallbackWait<T>, T> {
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> frame, std::source_location at = std::source_location::current()) {
     if (!*stop_) return Leaf<CallbackWait>::await_suspend(frame, at);
+    Strand* here = frame.promise().strand;
+    if (here->home) here = nullptr;  // there it is seen to under the wait lock, and the frame may be gone by then
     const bool suspended = this->await_after_checkpoint(frame, at);
-    if (suspended && frame.promise().strand->cancelled) frame.promise().strand->abort_wait();
+    if (suspended && here && here->cancelled()) here->abort_wait();
     return suspended;
   }
   bool withdraw() noexcept {
@@ -55,7 +58,7 @@ Task<T> await_callback(Start start) {
   // Checkpoint: in a cancelled scope nothing is started.
   Strand& self = co_await CurrentStrand{};
   pass(Point::checkpoint, nullptr);
-  if (self.cancelled) throw Cancelled{};
+  if (self.cancelled()) throw Cancelled{};
   Promise<T> promise;
   Future<T> answer = promise.future();
   answer.state()->look();

@@ -13,6 +13,7 @@ namespace detail {
 /// Waits for a deadline: a timer in a task, a parked thread in a thread.
 class Sleep : public Leaf<Sleep>, private Timer {
  public:
+  static constexpr bool kUsesHome = true;
   explicit Sleep(TimePoint deadline, bool only_yield) noexcept
       : Leaf(only_yield ? WaitKind::yield : WaitKind::sleep, nullptr), deadline_(deadline), only_yield_(only_yield) {}
 
@@ -69,7 +70,7 @@ class Yield {
   bool await_suspend(std::coroutine_handle<Promise> frame, std::source_location at = std::source_location::current()) {
     Strand& s = *frame.promise().strand;
     pass(Point::checkpoint, nullptr);
-    if (s.cancelled) [[unlikely]] {
+    if (s.cancelled()) [[unlikely]] {
       aborted_ = true;
       return false;
     }

@@ -27,11 +27,12 @@ namespace detail {
 template <class T>
 class TaskState final : public FutureState<T>, public Strand, public FrameAllocated {
  public:
-  TaskState(Task<T> task, Scheduler& home, Nursery& nursery, const SpawnOptions& options,
+  TaskState(Task<T> task, Scheduler& scheduler, Nursery& nursery, const SpawnOptions& options,
             const std::source_location& at)
       : Strand(Kind::task), task_(std::move(task)), nursery_(nursery) {
-    scheduler = &home;
-    const Strand* parent = home.running();
+    this->scheduler = &scheduler;
+    home = scheduler.home();
+    const Strand* parent = scheduler.running();
     if (parent) context = parent->context;
     record = open_record(false, options.name, address_of(at), parent ? parent->record : nullptr);
     this->strand_record = record;
@@ -44,7 +45,7 @@ class TaskState final : public FutureState<T>, public Strand, public FrameAlloca
 
   void request_cancel() noexcept override {
     if (this->done()) return;
-    if (Scheduler::current() == scheduler) return root_.cancel();
+    if (home || Scheduler::current() == scheduler) return root_.cancel();
     if (!this->send_message()) return;
     message_.state = this;
     message_.run = [](Work& work) {

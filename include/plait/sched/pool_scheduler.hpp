@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "plait/core/crew.hpp"
+#include "plait/core/leaf.hpp"
+#include "plait/core/nursery.hpp"
+#include "plait/core/scheduler.hpp"
+#include "plait/os/process_barrier.hpp"
+#include "plait/sched/pool_worker.hpp"
+#include "plait/sched/timer_wheel.hpp"
+
+namespace plait::detail {
+
+/// What runs the strands and jobs of a pool on several threads. docs/design/pool.md has its life in words. The threads
+/// are somebody else's: `start_thread` gets one for a worker, and it calls `work`. Any thread, unless said otherwise.
+class PoolScheduler final : public Scheduler, public Crew {
+ public:
+  /// Starts a thread that calls `work(worker)`; throws if there is none to be had.
+  using StartThread = void (*)(void* owner, PoolWorker& worker);
+
+  /// A scheduler for `size` workers, from a pool whose schedulers are never freed, so that a late cancel finds a lock.
+  static PoolScheduler& borrow(unsigned size, StartThread start_thread, void* owner);
+  /// Its threads are gone.
+  static void give_back(PoolScheduler& pool) noexcept;
+
+  /// The life of a worker, on its thread: returns when the pool has closed.
+  void work(PoolWorker& worker);
+
+  /// Makes `work` the newest of the calling worker, or of the pool, and sees to it that somebody runs it. False, and
+  /// nothing done, once the pool refuses work. Throws std::system_error if there is no thread to be had.
+  [[nodiscard]] bool submit(Work& work);
+  /// Starts a strand of the pool's own group, which `make()` gives. False once the pool refuses work.
+  template <class Make>
+  [[nodiscard]] bool start(Make make) {
+    begin();
+    const HomeGuard guard(&home_lock_);
+    if (refuses_.load(std::memory_order_relaxed) && (closed() || !is_here())) return false;
+    schedule(make());
+    return true;
+  }
+  /// The same for the calling thread's own worker. `announce` follows the last of several.
+  void push_here(PoolWorker& worker, Work& work) noexcept {
+    if (!worker.deque.push(work)) [[unlikely]]
+      inject(work);
+  }
+  void announce() noexcept {
+    // Who goes to sleep leaves `active_`, passes the other half of the barrier, and looks at all queues again [P1].
+    os::light_barrier();
+    if (active_.load(std::memory_order_relaxed) < size_ && searching_.load(std::memory_order_relaxed) == 0) [[unlikely]]
+      wake_one();
+  }
+  /// Resumes `strand` on the calling thread's worker until it suspends or ends.
+  void resume(PoolWorker& worker, Strand& strand);
+
+  /// Work in the queues, oldest first, which becomes the caller's; null if there is none.
+  Work* withdraw() noexcept;
+
+  unsigned size() const noexcept { return size_; }
+  /// Whether the calling thread is one of the workers.
+  bool is_here() const noexcept;
+  Nursery& tasks() noexcept { return tasks_; }
+
+  /// From now on `submit` and, for strangers, `start` are refused.
+  void refuse() noexcept;
+  bool refuses() const noexcept { return refuses_.load(std::memory_order_relaxed); }
+  /// From now on the pool ends when nothing is queued, runs or waits: then `closed`, and the workers return.
+  void close() noexcept;
+  /// Cancels the tasks, and the calls that are being made.
+  void cancel_all() noexcept;
+  bool closed() const noexcept { return exit_.load(std::memory_order_acquire); }
+  bool add_closer(Waiter& waiter) noexcept;
+  bool remove_closer(Waiter& waiter) noexcept;
+
+  /// A worker's thread waits for a Future: somebody else may take its place meanwhile.
+  void begin_block() noexcept override;
+  void end_block() noexcept override;
+
+  void arm(Timer& timer, TimePoint deadline) noexcept override;
+  void disarm(Timer& timer) noexcept override;
+  Poller& poller() noexcept override;
+  void wake() noexcept override {}
+
+ private:
+  PoolScheduler() noexcept;
+
+  void schedule_shared(Work& work) noexcept override;
+  Strand* running_here() const noexcept override;
+
+  /// Gets the first thread, so that a caller learns if there is none.
+  void begin();
+  void inject(Work& work) noexcept;
+  Work* take_injected(PoolWorker& worker) noexcept;
+  Work* steal(PoolWorker& worker) noexcept;
+  Work* search(PoolWorker& worker) noexcept;
+  Work* find(PoolWorker& worker) noexcept;
+  void execute(PoolWorker& worker, Work& work);
+  bool work_visible() const noexcept;
+
+  void wake_one(bool start_threads = true) noexcept;
+  PoolWorker* spare_worker() noexcept;
+  void start_or_leave(PoolWorker& worker) noexcept;
+  void give_up(PoolWorker& worker) noexcept;
+  void stop_searching(PoolWorker& worker) noexcept;
+  void sleep(PoolWorker& worker);
+  bool leave_idle(PoolWorker& worker) noexcept;
+  TimePoint keep_time(PoolWorker& worker) noexcept;
+  void leave_time(PoolWorker& worker) noexcept;
+  void expire_timers() noexcept;
+  void end_if_quiet() noexcept;
+
+  HomeLock home_lock_;
+  unsigned size_ = 0;
+  StartThread start_thread_ = nullptr;
+  void* owner_ = nullptr;
+
+  /// Workers that run or look for work, and of these who look.
+  alignas(64) Atomic<unsigned> active_{0};
+  Atomic<unsigned> searching_{0};
+
+  /// Work from outside, and of strands that were woken: first in, first out.
+  alignas(64) SpinLock injection_lock_;
+  WorkQueue injection_;
+  Atomic<std::size_t> injected_{0};
+  Atomic<bool> refuses_{false};
+  Atomic<bool> begun_{false};
+
+  /// Guards what follows. Taken after the home's lock.
+  alignas(64) SpinLock idle_lock_;
+  IntrusiveList<PoolWorker, Link> idle_;
+  std::vector<std::unique_ptr<PoolWorker>> all_;
+  /// The same for thieves: `published_` of them.
+  std::unique_ptr<Atomic<PoolWorker*>[]> workers_;
+  Atomic<unsigned> published_{0};
+  unsigned blocked_ = 0;
+  bool closing_ = false;
+  Atomic<bool> exit_{false};
+  IntrusiveList<Waiter, Link> closers_;
+
+  /// Guarded by the home's lock: who sleeps until the next timer.
+  TimerWheel timers_;
+  Atomic<bool> timed_{false};
+  PoolWorker* timekeeper_ = nullptr;
+  TimePoint keeps_{};
+
+  /// What the tasks of the pool hang on.
+  Strand anchor_{Strand::Kind::task};
+  Nursery tasks_;
+  PoolScheduler* next_free_ = nullptr;
+};
+
+}  // namespace plait::detail

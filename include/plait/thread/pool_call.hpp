@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "plait/base/spin_lock.hpp"
+#include "plait/core/context.hpp"
+#include "plait/core/frame_allocator.hpp"
+#include "plait/core/future.hpp"
+#include "plait/core/thread_strand.hpp"
+#include "plait/sched/pool_scheduler.hpp"
+#include "plait/thread/call_into.hpp"
+
+namespace plait::detail {
+
+/// A call that a pool's worker makes, as the pool sees it: queued, then withdrawn by a cancel, or begun and ended.
+class PoolJob : public Work {
+ public:
+  /// Whether `work` is one.
+  static PoolJob* from(Work& work) noexcept { return work.run == &run_work ? static_cast<PoolJob*>(&work) : nullptr; }
+  /// A job that was taken out of a queue: it is cancelled, unless it was before.
+  void discard() noexcept;
+
+ protected:
+  explicit PoolJob(PoolScheduler& pool) noexcept : pool_(pool) { run = &run_work; }
+  ~PoolJob() = default;
+
+  void cancel() noexcept;
+  /// On a thread that waits for it for ever: makes the call if that thread is a worker and the call has not begun.
+  void help();
+  /// The call is over, on the thread that made it; what is destroyed from here on may wait.
+  void end() noexcept;
+
+ private:
+  enum class Phase : std::uint8_t { queued, withdrawn, begun, ended };
+
+  static void run_work(Work& work);
+  bool begin() noexcept;
+  void make_call();
+  void leave_queue() noexcept;
+
+  /// The call, which ends with `end()`.
+  virtual void call() = 0;
+  /// It will never be made.
+  virtual void drop() noexcept = 0;
+  /// It was withdrawn: completes with Cancelled.
+  virtual void complete_cancelled() noexcept = 0;
+  /// The queue still holds the job after it was decided; and its last touch then.
+  virtual void hold_for_queue() noexcept = 0;
+  virtual void release_by_queue() noexcept = 0;
+
+  PoolScheduler& pool_;
+  /// On whose stack this call is made, if it waits for it; null else.
+  PoolJob* below_ = nullptr;
+  /// Guards what follows, and each call of `thread_->cancel()`.
+  SpinLock lock_;
+  Phase phase_ = Phase::queued;
+  bool cancelled_ = false;
+  /// Another call is made on its stack just now.
+  bool covered_ = false;
+  ThreadStrand* thread_ = nullptr;
+};
+
+/// A call of `F(Args…)` and its result.
+template <class R, class F, class... Args>
+class PoolCall final : public FutureState<R>, public PoolJob, public FrameAllocated {
+ public:
+  template <class G, class... A>
+  explicit PoolCall(PoolScheduler& pool, G&& f, A&&... args)
+      : PoolJob(pool),
+        parts_(std::in_place, std::forward<G>(f), std::forward<A>(args)...),
+        context_(Scheduler::current_strand().context) {
+    this->strand_record = &unrecorded;
+  }
+
+  void request_cancel() noexcept override {
+    if (!this->done()) PoolJob::cancel();
+  }
+
+ private:
+  void run_here() override { PoolJob::help(); }
+
+  void call() override {
+    Context& context = this_thread_strand().context;
+    context_ = std::exchange(context, std::move(context_));
+    const auto call = [this]() -> R {
+      return std::apply([](F& f, Args&... args) -> R { return std::invoke(std::move(f), std::move(args)...); },
+                        *parts_);
+    };
+    call_into(this->result, call, [this, &context] {
+      end();
+      parts_.reset();
+      context = std::move(context_);
+      this->complete();
+    });
+  }
+  void drop() noexcept override { parts_.reset(); }
+  void complete_cancelled() noexcept override {
+    this->result.set_error(std::make_exception_ptr(Cancelled{}));
+    this->complete();
+  }
+  void hold_for_queue() noexcept override { static_cast<void>(this->send_message()); }
+  void release_by_queue() noexcept override { static_cast<void>(this->receive_message()); }
+
+  std::optional<std::tuple<F, Args...>> parts_;
+  /// The submitter's, and while the call is made that of the thread.
+  Context context_;
+};
+
+}  // namespace plait::detail

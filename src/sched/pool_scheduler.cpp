@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Idea. Each worker has a deque: what its work forks or submits goes there, newest first for itself, oldest first for
+// thieves. Work from outside and strands that were woken go through one queue, oldest first, from which workers take
+// several at a time. A worker that finds nothing anywhere sleeps; a worker that was woken and finds something wakes the
+// next if there is more, so that one new piece of work costs one wake-up.
+//
+// Invariants. P1. No work waits while a worker sleeps: who pushes looks at `active_` after that, who sleeps looks at all
+// queues after it has left `active_`, and between the two stands an asymmetric barrier, so that one sees the other.
+// P2. At most `size` workers run at a time, not counting those who wait for a Future. P3. A worker is in `idle_`, or
+// counted in `active_`, or counted in `blocked_`. P4. Who takes a worker out of `idle_` has counted it active, and
+// searching, on its behalf.
+#include "plait/sched/pool_scheduler.hpp"
+
+#include <algorithm>
+#include <mutex>
+
+#include "plait/base/contract.hpp"
+
+namespace plait::detail {
+namespace {
+
+[[gnu::tls_model("initial-exec")]] constinit thread_local PoolWorker* current_worker = nullptr;
+
+/// Threads beyond the size of a pool, for as many workers that wait for Futures.
+constexpr unsigned kSpares = 1024;
+/// How many pieces of work a worker takes from the queue at once.
+constexpr std::size_t kBatch = 16;
+/// Every so many pieces of work the queue comes before the own deque, and the oldest of that before the newest.
+constexpr std::uint32_t kFairness = 64;
+constexpr int kRounds = 4;
+/// What a worker keeps of its stack for the transfers of the strands that it runs.
+constexpr std::size_t kStackForHops = 48 * 1024;
+
+struct FreePools {
+  SpinLock lock;
+  PoolScheduler* first = nullptr;
+};
+constinit FreePools free_pools;
+
+}  // namespace
+
+[[gnu::noinline]] PoolWorker* PoolWorker::current() noexcept { return current_worker; }
+
+PoolScheduler::PoolScheduler() noexcept : Scheduler(home_lock_) {
+  anchor_.scheduler = this;
+  anchor_.home = &home_lock_;
+  anchor_.record = open_record(false, "pool", nullptr, nullptr);
+  tasks_.scope.attach(nullptr, anchor_);
+  spawned_ = &tasks_;
+}
+
+PoolScheduler& PoolScheduler::borrow(unsigned size, StartThread start_thread, void* owner) {
+  PoolScheduler* pool = nullptr;
+  {
+    const std::scoped_lock guard(free_pools.lock);
+    pool = free_pools.first;
+    if (pool) free_pools.first = pool->next_free_;
+  }
+  if (!pool) pool = new PoolScheduler;
+  pool->start_thread_ = start_thread;
+  pool->owner_ = owner;
+  pool->size_ = size;
+  pool->closing_ = false;
+  pool->refuses_.store(false, std::memory_order_relaxed);
+  pool->begun_.store(false, std::memory_order_relaxed);
+  pool->exit_.store(false, std::memory_order_relaxed);
+  pool->workers_ = std::make_unique<Atomic<PoolWorker*>[]>(size + kSpares);
+  for (unsigned i = 0; i < size; ++i) pool->idle_.push_back(*pool->spare_worker());
+  pool->timers_.restart(now());
+  return *pool;
+}
+
+void PoolScheduler::give_back(PoolScheduler& pool) noexcept {
+  while (pool.idle_.pop_front()) {
+  }
+  pool.published_.store(0, std::memory_order_relaxed);
+  pool.all_.clear();
+  pool.workers_.reset();
+  pool.size_ = 0;
+  const std::scoped_lock guard(free_pools.lock);
+  pool.next_free_ = free_pools.first;
+  free_pools.first = &pool;
+}
+
+/// A worker more, for thieves to see. With the idle lock held, or before there are threads.
+PoolWorker* PoolScheduler::spare_worker() noexcept {
+  const unsigned index = published_.load(std::memory_order_relaxed);
+  if (index == size_ + kSpares) return nullptr;
+  try {
+    all_.push_back(std::make_unique<PoolWorker>(*this));
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+  workers_[index].store(all_.back().get(), std::memory_order_relaxed);
+  // Release pairs with the thieves' acquire.
+  published_.store(index + 1, std::memory_order_release);
+  return all_.back().get();
+}
+
+// ---- Work ----
+
+bool PoolScheduler::is_here() const noexcept {
+  const PoolWorker* worker = PoolWorker::current();
+  return worker && &worker->pool == this;
+}
+
+Strand* PoolScheduler::running_here() const noexcept { return is_here() ? PoolWorker::current()->running : nullptr; }
+
+bool PoolScheduler::submit(Work& work) {
+  if (is_here()) {
+    if (refuses()) return false;
+    push_here(*PoolWorker::current(), work);
+  } else {
+    if (!begun_.load(std::memory_order_relaxed)) begin();
+    const std::scoped_lock guard(injection_lock_);
+    if (refuses()) return false;
+    injection_.push(work);
+    injected_.store(injected_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+  announce();
+  return true;
+}
+
+void PoolScheduler::schedule_shared(Work& work) noexcept {
+  inject(work);
+  announce();
+}
+
+void PoolScheduler::inject(Work& work) noexcept {
+  const std::scoped_lock guard(injection_lock_);
+  injection_.push(work);
+  injected_.store(injected_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+Work* PoolScheduler::take_injected(PoolWorker& worker) noexcept {
+  if (injected_.load(std::memory_order_relaxed) == 0) return nullptr;
+  Work* batch[kBatch];
+  std::size_t count = 0;
+  {
+    const std::scoped_lock guard(injection_lock_);
+    const std::size_t all = injected_.load(std::memory_order_relaxed);
+    count = std::min(kBatch, all / size_ + (all % size_ != 0));
+    for (std::size_t i = 0; i < count; ++i) batch[i] = injection_.pop();
+    injected_.store(all - count, std::memory_order_relaxed);
+  }
+  if (count == 0) return nullptr;
+  // The oldest comes last, to be popped first.
+  for (std::size_t i = count; i-- > 1;) push_here(worker, *batch[i]);
+  if (count > 1) announce();
+  return batch[0];
+}
+
+Work* PoolScheduler::steal(PoolWorker& worker) noexcept {
+  const unsigned count = published_.load(std::memory_order_acquire);
+  const unsigned begin = ++worker.tick;
+  for (unsigned i = 0; i < count; ++i) {
+    PoolWorker& victim = *workers_[(begin + i) % count].load(std::memory_order_relaxed);
+    if (&victim == &worker || victim.deque.empty()) continue;
+    if (Work* work = victim.deque.steal()) return work;
+  }
+  return nullptr;
+}
+
+bool PoolScheduler::work_visible() const noexcept {
+  if (injected_.load(std::memory_order_relaxed) != 0) return true;
+  const unsigned count = published_.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < count; ++i) {
+    if (!workers_[i].load(std::memory_order_relaxed)->deque.empty()) return true;
+  }
+  return false;
+}
+
+Work* PoolScheduler::withdraw() noexcept {
+  {
+    const std::scoped_lock guard(injection_lock_);
+    if (Work* work = injection_.pop()) {
+      injected_.store(injected_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+      return work;
+    }
+  }
+  const unsigned count = published_.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < count; ++i) {
+    WorkDeque& deque = workers_[i].load(std::memory_order_relaxed)->deque;
+    while (!deque.empty()) {
+      if (Work* work = deque.steal()) return work;
+    }
+  }
+  return nullptr;
+}
+
+// ---- A worker's life ----
+
+void PoolScheduler::work(PoolWorker& worker) {
+  ThreadStrand& self = this_thread_strand();
+  self.crew = this;
+  {
+    const std::scoped_lock guard(idle_lock_);
+    worker.thread = &self;
+  }
+  worker.searching = true;  // counted by who started the thread
+  worker.stack_limit = stack_pointer() - kStackForHops;
+  current_worker = &worker;
+  while (!closed()) {
+    Work* work = nullptr;
+    if (active_.load(std::memory_order_relaxed) <= size_) work = find(worker);
+    if (work) {
+      execute(worker, *work);
+    } else {
+      sleep(worker);
+    }
+  }
+  current_worker = nullptr;
+  self.crew = nullptr;
+}
+
+Work* PoolScheduler::find(PoolWorker& worker) noexcept {
+  if (worker.next) return std::exchange(worker.next, nullptr);
+  if (++worker.tick % kFairness == 0) {
+    expire_timers();
+    if (Work* work = take_injected(worker)) return work;
+    if (Work* work = worker.deque.steal()) return work;
+  }
+  if (Work* work = worker.deque.pop()) return work;
+  if (Work* work = take_injected(worker)) return work;
+  return search(worker);
+}
+
+Work* PoolScheduler::search(PoolWorker& worker) noexcept {
+  if (!std::exchange(worker.searching, true)) searching_.fetch_add(1, std::memory_order_seq_cst);
+  expire_timers();
+  for (int round = 0; round < kRounds; ++round) {
+    if (Work* work = steal(worker)) return work;
+    if (Work* work = take_injected(worker)) return work;
+    cpu_relax();
+  }
+  return nullptr;
+}
+
+void PoolScheduler::stop_searching(PoolWorker& worker) noexcept {
+  if (!std::exchange(worker.searching, false)) return;
+  // The last who looked: pushers relied on it, so it passes the word on if there is more.
+  if (searching_.fetch_sub(1, std::memory_order_seq_cst) == 1 && work_visible()) announce();
+}
+
+void PoolScheduler::execute(PoolWorker& worker, Work& work) {
+  stop_searching(worker);
+  if (work.run) {
+    work.run(work);
+  } else {
+    resume(worker, static_cast<Strand&>(work));
+  }
+}
+
+void PoolScheduler::resume(PoolWorker& worker, Strand& strand) {
+  worker.running = &strand;
+  strand.runner = &worker;
+  strand.stack_limit = worker.stack_limit;
+  strand.budget = Strand::kBudget;
+  strand.record->set(StrandState::running);
+  set_current(this);
+  strand.resume_point.resume();
+  // The strand may be on another thread by now, or gone.
+  while (worker.bounced) std::exchange(worker.bounced, {}).resume();
+  worker.running = nullptr;
+  if (worker.finished) {
+    Strand& finished = *std::exchange(worker.finished, nullptr);
+    finished.finish(finished);
+  }
+  set_current(nullptr);
+}
+
+// ---- Sleep ----
+
+void PoolScheduler::sleep(PoolWorker& worker) {
+  {
+    const std::scoped_lock guard(idle_lock_);
+    if (std::exchange(worker.searching, false)) searching_.fetch_sub(1, std::memory_order_seq_cst);
+    idle_.push_front(worker);
+    active_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+  os::process_barrier();  // the other half of announce() [P1]
+  if (work_visible()) {
+    if (leave_idle(worker)) return;
+  } else {
+    end_if_quiet();
+  }
+  do {
+    const TimePoint deadline = keep_time(worker);
+    if (!closed()) worker.thread->parker.park(deadline);
+    leave_time(worker);
+  } while (!leave_idle(worker));
+}
+
+/// Becomes active again, unless somebody else has seen to that already or there are enough. True: the worker looks for
+/// work, or the pool has come to its end.
+bool PoolScheduler::leave_idle(PoolWorker& worker) noexcept {
+  const std::scoped_lock guard(idle_lock_);
+  if (worker.linked()) {
+    if (closed()) return true;
+    if (active_.load(std::memory_order_relaxed) >= size_) return false;
+    worker.unlink();
+    active_.fetch_add(1, std::memory_order_seq_cst);
+    searching_.fetch_add(1, std::memory_order_seq_cst);
+  }
+  worker.searching = true;
+  return true;
+}
+
+void PoolScheduler::wake_one(bool start_threads) noexcept {
+  PoolWorker* worker = nullptr;
+  {
+    const std::scoped_lock guard(idle_lock_);
+    if (active_.load(std::memory_order_relaxed) >= size_) return;
+    worker = idle_.front();
+    if (!start_threads && !(worker && worker->thread)) return;
+    if (worker) {
+      worker->unlink();
+    } else if (worker = spare_worker(); !worker) {
+      return;
+    }
+    active_.fetch_add(1, std::memory_order_seq_cst);
+    searching_.fetch_add(1, std::memory_order_seq_cst);
+    if (worker->thread) {
+      worker->thread->parker.unpark();
+      return;
+    }
+  }
+  start_or_leave(*worker);
+}
+
+void PoolScheduler::start_or_leave(PoolWorker& worker) noexcept {
+  try {
+    start_thread_(owner_, worker);
+  } catch (...) {
+    give_up(worker);  // those that are there do the work
+  }
+}
+
+/// A worker that got no thread is idle once more.
+void PoolScheduler::give_up(PoolWorker& worker) noexcept {
+  const std::scoped_lock guard(idle_lock_);
+  idle_.push_back(worker);
+  active_.fetch_sub(1, std::memory_order_seq_cst);
+  searching_.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+void PoolScheduler::begin() {
+  if (begun_.exchange(true, std::memory_order_relaxed)) return;
+  PoolWorker* worker = nullptr;
+  {
+    const std::scoped_lock guard(idle_lock_);
+    worker = idle_.pop_front();
+    active_.fetch_add(1, std::memory_order_seq_cst);
+    searching_.fetch_add(1, std::memory_order_seq_cst);
+  }
+  try {
+    start_thread_(owner_, *worker);
+  } catch (...) {
+    begun_.store(false, std::memory_order_relaxed);
+    give_up(*worker);
+    throw;
+  }
+}
+
+void PoolScheduler::begin_block() noexcept {
+  {
+    const std::scoped_lock guard(idle_lock_);
+    ++blocked_;
+    active_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+  os::process_barrier();  // as before sleep: what is pushed from now on finds a place free
+  if (work_visible()) announce();
+}
+
+void PoolScheduler::end_block() noexcept {
+  const std::scoped_lock guard(idle_lock_);
+  --blocked_;
+  active_.fetch_add(1, std::memory_order_seq_cst);
+}
+
+// ---- Timers ----
+
+void PoolScheduler::arm(Timer& timer, TimePoint deadline) noexcept {
+  const HomeGuard guard(&home_lock_);
+  timers_.arm(timer, deadline);
+  timed_.store(true, std::memory_order_relaxed);
+  if (timekeeper_ && deadline < keeps_) {
+    keeps_ = deadline;
+    timekeeper_->thread->parker.unpark();
+  } else if (!timekeeper_) {
+    wake_one(false);
+  }
+}
+
+void PoolScheduler::disarm(Timer& timer) noexcept {
+  const HomeGuard guard(&home_lock_);
+  timers_.disarm(timer);
+}
+
+void PoolScheduler::expire_timers() noexcept {
+  if (!timed_.load(std::memory_order_relaxed)) return;
+  const HomeGuard guard(&home_lock_);
+  timers_.expire(now());
+  timed_.store(timers_.armed() != 0, std::memory_order_relaxed);
+}
+
+/// Until when a worker that goes to sleep may: one of those who sleep keeps the time for all.
+TimePoint PoolScheduler::keep_time(PoolWorker& worker) noexcept {
+  if (!timed_.load(std::memory_order_relaxed)) return kNever;
+  const HomeGuard guard(&home_lock_);
+  if (timekeeper_ || timers_.armed() == 0) return kNever;
+  timekeeper_ = &worker;
+  keeps_ = timers_.next();
+  return keeps_;
+}
+
+void PoolScheduler::leave_time(PoolWorker& worker) noexcept {
+  if (!timed_.load(std::memory_order_relaxed)) return;
+  {
+    const HomeGuard guard(&home_lock_);
+    if (timekeeper_ != &worker) return;
+    timekeeper_ = nullptr;
+  }
+  expire_timers();
+  if (timed_.load(std::memory_order_relaxed)) wake_one(false);
+}
+
+Poller& PoolScheduler::poller() noexcept {
+  fail("a task of a ThreadPool was to wait for the kernel; run that on a loop.");
+}
+
+// ---- The end ----
+
+void PoolScheduler::refuse() noexcept {
+  const std::scoped_lock guard(injection_lock_);
+  refuses_.store(true, std::memory_order_relaxed);
+}
+
+void PoolScheduler::close() noexcept {
+  refuse();
+  {
+    const std::scoped_lock guard(idle_lock_);
+    closing_ = true;
+  }
+  end_if_quiet();
+}
+
+void PoolScheduler::cancel_all() noexcept {
+  tasks_.scope.cancel();
+  const std::scoped_lock guard(idle_lock_);
+  for (const auto& worker : all_) {
+    if (worker->thread) worker->thread->cancel();
+  }
+}
+
+/// Ends the pool if it is to close and nothing can happen any more.
+void PoolScheduler::end_if_quiet() noexcept {
+  IntrusiveList<Waiter, Link> closers;
+  {
+    const HomeGuard home(&home_lock_);  // no task begins meanwhile
+    const std::scoped_lock guard(idle_lock_);
+    if (!closing_ || closed() || active_.load(std::memory_order_relaxed) != 0 || blocked_ != 0) return;
+    if (work_visible() || tasks_.live() != 0) return;
+    exit_.store(true, std::memory_order_release);
+    closers.splice_back(closers_);
+    for (PoolWorker* worker = idle_.front(); worker; worker = idle_.after(*worker)) {
+      if (worker->thread) worker->thread->parker.unpark();
+    }
+  }
+  while (Waiter* closer = closers.pop_front()) closer->grant();
+}
+
+bool PoolScheduler::add_closer(Waiter& waiter) noexcept {
+  const std::scoped_lock guard(idle_lock_);
+  if (closed()) return false;
+  closers_.push_back(waiter);
+  return true;
+}
+
+bool PoolScheduler::remove_closer(Waiter& waiter) noexcept {
+  const std::scoped_lock guard(idle_lock_);
+  if (!waiter.linked()) return false;
+  waiter.unlink();
+  return true;
+}
+
+}  // namespace plait::detail

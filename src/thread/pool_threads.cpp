@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "pool_threads.hpp"
+
+#include <exception>
+#include <memory>
+#include <mutex>
+
+#include "plait/core/future.hpp"
+#include "plait/os/shared_memory.hpp"
+
+namespace plait::detail {
+namespace {
+
+/// All pools of the program.
+struct Pools {
+  SpinLock lock;
+  IntrusiveList<PoolThreads, Link> all;
+};
+Pools& pools() noexcept {
+  static auto* all = new Pools;  // pools may outlive the statics
+  return *all;
+}
+
+}  // namespace
+
+/// What a worker's thread runs.
+class PoolThreads::Job final : public ThreadJob {
+ public:
+  Job(PoolWorker& worker, void (*initializer)()) noexcept : worker_(worker), initializer_(initializer) {}
+  void run() override {
+    try {
+      if (initializer_) initializer_();
+    } catch (...) {
+      report_unretrieved(std::current_exception(), *this_thread_strand().record);
+    }
+    worker_.pool.work(worker_);
+  }
+
+ private:
+  PoolWorker& worker_;
+  void (*const initializer_)();
+};
+
+PoolThreads::PoolThreads(std::string name, void (*initializer)())
+    : name_(std::move(name)), initializer_(initializer), process_(os::process_id()) {}
+
+PoolThreads::~PoolThreads() {
+  const std::scoped_lock guard(pools().lock);
+  unlink();
+}
+
+bool PoolThreads::forked() const noexcept { return os::process_id() != process_; }
+
+void PoolThreads::watch(PoolScheduler& scheduler) noexcept {
+  const std::scoped_lock guard(pools().lock);
+  scheduler_ = &scheduler;
+  pools().all.push_back(*this);
+}
+
+void PoolThreads::start(void* self, PoolWorker& worker) {
+  auto& threads = *static_cast<PoolThreads*>(self);
+  std::unique_lock guard(threads.lock_);
+  const std::string name = threads.name_ + "-" + std::to_string(++threads.last_number_);
+  guard.unlock();
+  auto* state = new ThreadState({.name = name, .daemon = false}, std::make_unique<Job>(worker, threads.initializer_));
+  try {
+    guard.lock();
+    threads.threads_.push_back(state);
+    guard.unlock();
+    state->start(nullptr, nullptr, std::source_location{});
+  } catch (...) {
+    if (!guard.owns_lock()) guard.lock();
+    std::erase(threads.threads_, state);
+    guard.unlock();
+    state->release();
+    throw;
+  }
+}
+
+ThreadState* PoolThreads::front() noexcept {
+  const std::scoped_lock guard(lock_);
+  return threads_.empty() ? nullptr : threads_.front();
+}
+
+void PoolThreads::forget(ThreadState& thread) noexcept {
+  thread.reap();
+  {
+    const std::scoped_lock guard(lock_);
+    if (std::erase(threads_, &thread) == 0) return;  // somebody else has waited, too
+  }
+  thread.release();
+}
+
+void PoolThreads::close_all() noexcept {
+  const std::scoped_lock guard(pools().lock);
+  for (PoolThreads* pool = pools().all.front(); pool; pool = pools().all.after(*pool)) {
+    if (!pool->forked()) pool->scheduler_->close();
+  }
+}
+
+}  // namespace plait::detail

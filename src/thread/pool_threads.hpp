@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plait/base/intrusive_list.hpp"
+#include "plait/base/spin_lock.hpp"
+#include "plait/sched/pool_scheduler.hpp"
+#include "plait/thread/thread_state.hpp"
+
+namespace plait::detail {
+
+/// The threads of one pool. Any thread.
+class PoolThreads : private Link {
+ public:
+  PoolThreads(std::string name, void (*initializer)());
+  ~PoolThreads();
+  PoolThreads(const PoolThreads&) = delete;
+  PoolThreads& operator=(const PoolThreads&) = delete;
+
+  /// A thread more, for `worker` (PoolScheduler::StartThread; `self` is a PoolThreads).
+  static void start(void* self, PoolWorker& worker);
+  /// From now on the program's end closes `scheduler`.
+  void watch(PoolScheduler& scheduler) noexcept;
+  /// A thread that nobody has joined, or null.
+  ThreadState* front() noexcept;
+  /// `thread`, the front, has ended: waits until it is gone, and forgets it.
+  void forget(ThreadState& thread) noexcept;
+  /// This process is a child that was forked off: it has none of the threads.
+  bool forked() const noexcept;
+
+  /// The program ends: all pools refuse work and end when theirs is done.
+  static void close_all() noexcept;
+
+ private:
+  friend class IntrusiveList<PoolThreads, Link>;
+  class Job;
+
+  const std::string name_;
+  void (*const initializer_)();
+  const int process_;
+  PoolScheduler* scheduler_ = nullptr;
+  SpinLock lock_;
+  std::vector<ThreadState*> threads_;
+  unsigned last_number_ = 0;
+};
+
+}  // namespace plait::detail
