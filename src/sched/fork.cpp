@@ -106,8 +106,8 @@ void Join::taken(ForkBase& child) {
   worker.pool.resume(worker, *strand);
 }
 
-/// Where the scopes of children hang: in this gather's scope if it has one, else in that of the nearest gather around it
-/// on the same strand, if nothing was entered between them. With the home held.
+/// Where the scopes of children hang: in this gather's scope if it has one, else in that of the nearest gather around
+/// it on the same strand, if nothing was entered between them. With the home held.
 Scope& Join::scope_for_children() noexcept {
   for (Join* join = this;; join = join->around_) {
     if (join->scope_) return *join->scope_;

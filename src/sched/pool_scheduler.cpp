@@ -5,8 +5,8 @@
 // several at a time. A worker that finds nothing anywhere sleeps; a worker that was woken and finds something wakes the
 // next if there is more, so that one new piece of work costs one wake-up.
 //
-// Invariants. P1. No work waits while a worker sleeps: who pushes looks at `active_` after that, who sleeps looks at all
-// queues after it has left `active_`, and between the two stands an asymmetric barrier, so that one sees the other.
+// Invariants. P1. No work waits while a worker sleeps: who pushes looks at `active_` after that, who sleeps looks at
+// all queues after it has left `active_`, and between the two stands an asymmetric barrier, so that one sees the other.
 // P2. At most `size` workers run at a time, not counting those who wait for a Future. P3. A worker is in `idle_`, or
 // counted in `active_`, or counted in `blocked_`. P4. Who takes a worker out of `idle_` has counted it active, and
 // searching, on its behalf.

@@ -48,7 +48,7 @@ Work* WorkDeque::steal() noexcept {
   if (top >= bottom_.load(std::memory_order_seq_cst)) return nullptr;
   Work* work = ring_.load(std::memory_order_acquire)->slot(top).load(std::memory_order_relaxed);
   return top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst, std::memory_order_relaxed) ? work
-                                                                                                         : nullptr;
+                                                                                                          : nullptr;
 }
 
 }  // namespace plait::detail

@@ -51,8 +51,8 @@ ThreadPool::ThreadPool(int size) : ThreadPool(ThreadPoolOptions{.size = detail::
 ThreadPool::ThreadPool(ThreadPoolOptions options)
     : threads_(std::make_unique<detail::PoolThreads>(detail::pool_name(options.name), options.initializer)),
       exceptions_(std::uncaught_exceptions()) {
-  scheduler_ = &detail::PoolScheduler::borrow(detail::pool_size(options.size), &detail::PoolThreads::start,
-                                              threads_.get());
+  scheduler_ =
+      &detail::PoolScheduler::borrow(detail::pool_size(options.size), &detail::PoolThreads::start, threads_.get());
   threads_->watch(*scheduler_);
 }
 
@@ -67,7 +67,8 @@ ThreadPool::~ThreadPool() {
       detail::fail("a ThreadPool was destroyed by one of its own threads, which it would have to wait for.");
     }
     if (detail::Scheduler::current()) {
-      detail::fail("a ThreadPool was destroyed on a loop's thread, which would block it; co_await pool.close() before.");
+      detail::fail(
+          "a ThreadPool was destroyed on a loop's thread, which would block it; co_await pool.close() before.");
     }
     const bool unwinding = std::uncaught_exceptions() > exceptions_;
     if (unwinding) {

@@ -7,8 +7,8 @@
 namespace plait::detail {
 
 /// Takes the place of the home thread where strands have none: on a pool, whose workers run them side by side. Guards
-/// what only the home may touch: scopes, nurseries, timers [W12]. Recursive. Held for a walk through a cancelled tree at
-/// most; whoever holds it may take a strand's wait lock and then a primitive's own, never the other way round.
+/// what only the home may touch: scopes, nurseries, timers [W12]. Recursive. Held for a walk through a cancelled tree
+/// at most; whoever holds it may take a strand's wait lock and then a primitive's own, never the other way round.
 class HomeLock {
  public:
   void lock() noexcept;

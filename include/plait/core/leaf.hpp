@@ -71,7 +71,8 @@ class Leaf : public Waiter {
     pass(Point::park, object_);
     s.resume_point = frame;
     s.record->suspend(kind_, address_of(at), object_);
-    if (s.home) [[unlikely]] return suspend_on_pool(s);
+    if (s.home) [[unlikely]]
+      return suspend_on_pool(s);
     s.waiting = this;
     try {
       if (self().enqueue()) return true;

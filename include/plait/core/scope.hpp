@@ -23,7 +23,8 @@ class Scope : private Link {
   void enter(Strand& strand) noexcept;
   void leave() noexcept;
   /// Becomes a scope of `strand` just inside `outer`, round all scopes in that which `belongs(scope, whom)` to it.
-  void enter_around(Scope& outer, Strand& strand, bool (*belongs)(const Scope&, const void*), const void* whom) noexcept;
+  void enter_around(Scope& outer, Strand& strand, bool (*belongs)(const Scope&, const void*),
+                    const void* whom) noexcept;
 
   /// Cancels this scope: `effective` is set downwards, and suspended operations are aborted. Idempotent.
   void cancel() noexcept;

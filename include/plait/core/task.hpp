@@ -150,6 +150,10 @@ using AwaitResult = decltype(awaiter_of(std::declval<A>()).await_resume());
 template <class A>
 concept Awaitable = requires(A&& a) { awaiter_of(std::forward<A>(a)).await_resume(); };
 
+/// What `as_task` makes a Task of: a gather, an operation.
+template <class A>
+concept AwaitableButNoTask = Awaitable<A> && !IsTask<std::remove_cvref_t<A>>::value && !std::is_lvalue_reference_v<A>;
+
 /// How a combinator keeps what it was given: an rvalue is moved in, an lvalue stays the caller's.
 template <class A>
 using Held = std::conditional_t<std::is_lvalue_reference_v<A>, A, std::remove_cv_t<std::remove_reference_t<A>>>;

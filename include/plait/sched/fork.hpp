@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Idea. On a pool the children of a `gather` are no strands until somebody needs them to be. The first is called, on the
-// parent's own strand, as an awaited Task would be; the others go to the worker's deque. When a child has ended there,
-// the next is taken back and called likewise, and when the last has, the parent goes on: nothing was shared, counted or
-// recorded. Only a child that another worker takes (or this one, because the strand before it waits) becomes a strand,
-// with record, scope and context, and only then is there a count of those that are out [pool.md].
+// Idea. On a pool the children of a `gather` are no strands until somebody needs them to be. The first is called, on
+// the parent's own strand, as an awaited Task would be; the others go to the worker's deque. When a child has ended
+// there, the next is taken back and called likewise, and when the last has, the parent goes on: nothing was shared,
+// counted or recorded. Only a child that another worker takes (or this one, because the strand before it waits) becomes
+// a strand, with record, scope and context, and only then is there a count of those that are out [pool.md].
 //
 // A child that ends on the parent's strand continues in a `Landing`, a pretended coroutine whose resumption is a
 // function.
@@ -65,7 +65,8 @@ class Join {
     at_ = at;
     count_ = count;
     pending_.store(count, std::memory_order_relaxed);
-    if (!strand.home) [[unlikely]] return begin_on_loop(first);
+    if (!strand.home) [[unlikely]]
+      return begin_on_loop(first);
     context_ = strand.context;
     around_ = std::exchange(strand.join, this);
     PoolWorker& worker = PoolWorker::of(strand);
@@ -78,18 +79,22 @@ class Join {
   /// The parent goes on.
   void end() noexcept {
     if (strand_->home) strand_->join = around_;
-    if (scope_) [[unlikely]] scope_->leave();
+    if (scope_) [[unlikely]]
+      scope_->leave();
   }
 
   /// A child that was called has ended.
   std::coroutine_handle<> landed(ForkBase& child, bool failed) noexcept {
     Strand& strand = *strand_;
     ++called_;
-    if (failed) [[unlikely]] cancel();
-    if (!strand.context.is(context_)) [[unlikely]] strand.context = context_;
+    if (failed) [[unlikely]]
+      cancel();
+    if (!strand.context.is(context_)) [[unlikely]]
+      strand.context = context_;
     ForkBase* next = child.sibling;
     if (next && PoolWorker::of(strand).deque.pop_if(*next)) return call(*next);
-    if (called_ == count_) [[likely]] return hop(strand, parent_);
+    if (called_ == count_) [[likely]]
+      return hop(strand, parent_);
     return await_others();
   }
   /// A worker has taken `child` from a deque.

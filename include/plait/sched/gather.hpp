@@ -54,7 +54,8 @@ class [[nodiscard]] Gather {
     join_.end();
     return std::apply(
         [](auto&... fork) {
-          if ((fork.result().error() || ...)) [[unlikely]] raise_gathered(std::array{fork.result().error()...});
+          if ((fork.result().error() || ...)) [[unlikely]]
+            raise_gathered(std::array{fork.result().error()...});
           return Values(take_result<T>(fork.result())...);
         },
         forks_);
@@ -104,7 +105,8 @@ class [[nodiscard]] GatherRange {
     if (!forks_.empty()) join_.end();
     bool failed = false;
     for (Fork<T>& fork : forks_) failed |= fork.result().error() != nullptr;
-    if (failed) [[unlikely]] raise();
+    if (failed) [[unlikely]]
+      raise();
     if constexpr (!std::is_void_v<T>) {
       Values values;
       values.reserve(forks_.size());

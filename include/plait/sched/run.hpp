@@ -75,6 +75,12 @@ T run(Task<T> main, RunOptions options = {}) {
   return detail::run_root(std::move(main), options.poller, "run()", true);
 }
 
+/// The same for anything else that can be awaited: `run(gather(…))`.
+template <detail::AwaitableButNoTask A>
+auto run(A&& awaitable, RunOptions options = {}) {
+  return run(detail::as_task(std::forward<A>(awaitable)), options);
+}
+
 /// Runs the coroutine `f(args…)` and keeps all of them alive as long as it.
 template <class F, class... Args>
   requires detail::MakesTask<F, Args...>

@@ -126,6 +126,13 @@ template <class T>
   return detail::spawn_in(*home.spawned(), home, std::move(task), options, at);
 }
 
+/// The same for anything else that can be awaited: `spawn(gather(…))`.
+template <detail::AwaitableButNoTask A>
+[[nodiscard]] auto spawn(A&& awaitable, SpawnOptions options = {},
+                         std::source_location at = std::source_location::current()) {
+  return spawn(detail::as_task(std::forward<A>(awaitable)), options, at);
+}
+
 /// Starts the coroutine `f()`; `f`, a lambda with captures for instance, lives as long as its coroutine.
 template <class F>
   requires detail::MakesTask<F>

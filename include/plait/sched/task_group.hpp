@@ -54,6 +54,11 @@ class TaskGroup {
   Future<T> spawn(Task<T> task, SpawnOptions options = {}, std::source_location at = std::source_location::current()) {
     return detail::spawn_in(nursery_, home("TaskGroup::spawn()"), std::move(task), options, at);
   }
+  /// The same for anything else that can be awaited.
+  template <detail::AwaitableButNoTask A>
+  auto spawn(A&& awaitable, SpawnOptions options = {}, std::source_location at = std::source_location::current()) {
+    return spawn(detail::as_task(std::forward<A>(awaitable)), options, at);
+  }
   /// The same for the coroutine `f(args…)`; `f` and the arguments live as long as it.
   template <class F>
     requires detail::MakesTask<F>

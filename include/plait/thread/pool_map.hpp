@@ -24,9 +24,9 @@
 
 namespace plait {
 
-/// The results of `ThreadPool::map`: an input range for plain threads, `next()` for tasks; for one consumer at a time. A
-/// call that threw throws when its result is due; the results after it can still be had. An input that throws ends the
-/// results, and its exception comes after the last of them.
+/// The results of `ThreadPool::map`: an input range for plain threads, `next()` for tasks; for one consumer at a time.
+/// A call that threw throws when its result is due; the results after it can still be had. An input that throws ends
+/// the results, and its exception comes after the last of them.
 ///
 /// Destroying it before the end cancels the calls that have not begun, and those that run at their next wait. In a
 /// plain thread it waits for these, because they look at the caller's range; on a loop the elements were copied, and
@@ -158,7 +158,8 @@ class MapResults {
     MapResults* results_ = nullptr;
   };
 
-  /// In a plain thread: waits for the first result. Throws std::logic_error on a loop's thread: `co_await next()` there.
+  /// In a plain thread: waits for the first result. Throws std::logic_error on a loop's thread: `co_await next()`
+  /// there.
   iterator begin() {
     detail::Scheduler::refuse_to_block("the range of map()", "co_await its next() instead.");
     step();
@@ -238,7 +239,8 @@ class MapResults {
     current_ = std::move(chunk);
   }
   void throw_if_failed() {
-    if (failed_ == current_->errors.size() || current_->errors[failed_].first != at_ - 1) [[likely]] return;
+    if (failed_ == current_->errors.size() || current_->errors[failed_].first != at_ - 1) [[likely]]
+      return;
     std::rethrow_exception(current_->errors[failed_++].second);
   }
 

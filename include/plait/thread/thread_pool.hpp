@@ -43,8 +43,8 @@ class PoolThreads;
 }  // namespace detail
 
 /// A pool of threads that steal work from each other (ThreadPoolExecutor): for calls (`submit`, `map`) and for tasks
-/// that compute in parallel (`run`, `on`, with `gather` inside). Threads are started as they are needed, up to the size,
-/// and sleep when there is nothing to do. An Executor. docs/design/pool.md says how it works.
+/// that compute in parallel (`run`, `on`, with `gather` inside). Threads are started as they are needed, up to the
+/// size, and sleep when there is nothing to do. An Executor. docs/design/pool.md says how it works.
 ///
 /// Leaving its scope waits for what was submitted, and cancels it if an exception is passing; on a loop
 /// `co_await pool.close()` first, for there and on one of the pool's own threads the destructor ends the program with a
@@ -69,7 +69,8 @@ class ThreadPool {
     requires detail::ThreadCallable<F, Args...>
   auto submit(F&& f, Args&&... args) {
     using R = std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>;
-    static_assert(!detail::IsTask<R>::value, "ThreadPool::submit() calls a plain function; a coroutine: on(pool, f()).");
+    static_assert(!detail::IsTask<R>::value,
+                  "ThreadPool::submit() calls a plain function; a coroutine: on(pool, f()).");
     using Call = detail::PoolCall<R, std::decay_t<F>, std::decay_t<Args>...>;
     auto call = std::make_unique<Call>(*scheduler_, std::forward<F>(f), std::forward<Args>(args)...);
     enqueue(*call);
@@ -86,8 +87,8 @@ class ThreadPool {
     return detail::ChildWait<T>(*future.state()).wait();
   }
 
-  /// Refuses new work, waits until all that was submitted has ended, and then until the threads are gone. On cancel: the
-  /// waiting ends, the pool goes on closing. Throws std::logic_error on one of the pool's own threads.
+  /// Refuses new work, waits until all that was submitted has ended, and then until the threads are gone. On cancel:
+  /// the waiting ends, the pool goes on closing. Throws std::logic_error on one of the pool's own threads.
   [[nodiscard]] Task<> close();
   /// The same for plain threads (Executor.shutdown). Again does no harm. Throws std::logic_error where it would wait on
   /// a loop's thread or one of the pool's own.
@@ -125,7 +126,8 @@ template <class T>
 [[nodiscard]] detail::LocatedTask<T> on(ThreadPool& pool, Task<T> task) {
   detail::Strand& self = co_await detail::CurrentStrand{};
   const void* at = self.record->awaits_at.load(std::memory_order_relaxed);
-  Future<T> child = pool.start(std::move(task), at ? __builtin_bit_cast(std::source_location, at) : std::source_location{});
+  Future<T> child =
+      pool.start(std::move(task), at ? __builtin_bit_cast(std::source_location, at) : std::source_location{});
   detail::ChildWait<T> operation(*child.state());
   detail::AtLine<detail::ChildWait<T>&> wait(operation, at);
   co_return co_await wait;
