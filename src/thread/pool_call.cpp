@@ -13,12 +13,15 @@
 namespace plait::detail {
 namespace {
 
-/// What a call on top of others must find of the stack.
+/// What a call on top of others must find of the stack, and how many there may be: debuggers and sanitizers have to
+/// walk them.
 constexpr std::uintptr_t kStackForCall = 512 * 1024;
+constexpr unsigned kMostCalls = 1000;
 
 struct Current {
   PoolJob* job = nullptr;
   std::uintptr_t stack_end = 0;
+  unsigned calls = 0;
 };
 constinit thread_local Current current;
 
@@ -26,6 +29,7 @@ constinit thread_local Current current;
 
 bool stack_has_room() noexcept {
   Current& here = this_thread();
+  if (here.calls >= kMostCalls) return false;
   if (here.stack_end == 0) here.stack_end = os::stack_end();
   return stack_pointer() > here.stack_end + kStackForCall;
 }
@@ -60,7 +64,9 @@ void PoolJob::leave_queue() noexcept {
 }
 
 void PoolJob::make_call() {
-  below_ = std::exchange(this_thread().job, this);
+  Current& here = this_thread();
+  below_ = std::exchange(here.job, this);
+  ++here.calls;
   if (below_) {
     const std::scoped_lock guard(below_->lock_);
     below_->covered_ = true;
@@ -75,7 +81,9 @@ void PoolJob::end() noexcept {
     phase_ = Phase::ended;
     if (cancelled_) thread_->uncancel();
   }
-  this_thread().job = below_;
+  Current& here = this_thread();
+  here.job = below_;
+  --here.calls;
   if (!below_) return;
   const std::scoped_lock guard(below_->lock_);
   below_->covered_ = false;

@@ -53,6 +53,9 @@ class ChildWait : public FutureWait<ChildWait<T>, T> {
   }
 };
 
+/// Waits in a thread for the end of `state`, whatever becomes of the thread meanwhile.
+void wait_uncancelled(FutureStateBase& state);
+
 /// `ChildWait` as a task that holds the handle.
 template <class T>
 Task<T> await_child(Future<T> child) {

@@ -15,11 +15,11 @@
 #include <variant>
 #include <vector>
 
+#include "plait/core/child_wait.hpp"
 #include "plait/core/clock.hpp"
 #include "plait/core/executor.hpp"
 #include "plait/core/future.hpp"
 #include "plait/core/task.hpp"
-#include "plait/sync/queue.hpp"
 #include "plait/thread/chunk_size.hpp"
 
 namespace plait {
@@ -79,7 +79,6 @@ class MapResults {
   struct Shared {
     explicit Shared(F function) : f(std::move(function)) {}
     F f;
-    Queue<std::shared_ptr<Chunk>> done;
 
     void call(Chunk& chunk) {
       const TimePoint begin = now();
@@ -171,12 +170,9 @@ class MapResults {
   Task<std::optional<Value>> next() {
     while (at_ == current_size()) {
       if (!begin_next()) co_return std::nullopt;
-      if (options_.ordered) {
-        co_await out_.front()->future;
-        take(out_.front());
-      } else {
-        take(co_await shared_->done.get());
-      }
+      detail::FutureDone<void> done(*out_.front()->future.state());
+      co_await done;
+      take(out_.front());
     }
     ++at_;
     throw_if_failed();
@@ -201,24 +197,12 @@ class MapResults {
         at_end_ = true;
         return;
       }
-      std::shared_ptr<Chunk> chunk = out_.front();
-      // A worker of the pool waits for a Future, so that it may make the call itself.
-      if (options_.ordered || detail::this_thread_strand().crew) {
-        chunk->future.result();
-      } else {
-        chunk = sync_wait_for_done();
-      }
-      take(std::move(chunk));
+      detail::FutureDone<void>(*out_.front()->future.state()).wait_in_thread(detail::kNever);
+      take(out_.front());
     }
     ++at_;
     throw_if_failed();
   }
-  std::shared_ptr<Chunk> sync_wait_for_done() {
-    auto get = shared_->done.get();
-    get.wait_in_thread(detail::kNever);
-    return get.take();
-  }
-
   /// The chunk before is used up: more may be submitted. False at the end; throws what the input threw there.
   bool begin_next() {
     if (current_) {
@@ -257,12 +241,8 @@ class MapResults {
       }
       if (chunk->size() == 0) return;
       in_flight_ += chunk->size();
-      const bool tell = !options_.ordered;
       out_.push_back(chunk);
-      chunk->future = pool_->submit([shared = shared_, chunk, tell] {
-        shared->call(*chunk);
-        if (tell) shared->done.put_nowait(chunk);
-      });
+      chunk->future = pool_->submit([shared = shared_, chunk] { shared->call(*chunk); });
     }
   }
   std::shared_ptr<Chunk> new_chunk() {

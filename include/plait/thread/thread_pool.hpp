@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <ranges>
 #include <source_location>
 #include <string_view>
 #include <type_traits>
@@ -14,6 +15,7 @@
 #include "plait/core/temporary.hpp"
 #include "plait/sched/spawn.hpp"
 #include "plait/thread/pool_call.hpp"
+#include "plait/thread/pool_map.hpp"
 #include "plait/thread/thread_state.hpp"
 
 namespace plait {
@@ -75,6 +77,17 @@ class ThreadPool {
     auto call = std::make_unique<Call>(*scheduler_, std::forward<F>(f), std::forward<Args>(args)...);
     enqueue(*call);
     return Future<R>(call.release());
+  }
+
+  /// Calls `f` for each element of `range` on the workers, and gives the results in the order of the range as they come
+  /// (Executor.map): an input range for plain threads, `next()` for tasks. Elements are taken from the range a limited
+  /// number ahead, so it may be endless, and are handed out in chunks; `MapOptions` says how many. A container given as
+  /// an rvalue is kept. `f` is shared by the workers. Errors: see MapResults.
+  ///
+  ///     for (double y : pool.map(f, xs)) use(y);
+  template <class F, std::ranges::input_range R>
+  [[nodiscard]] auto map(F&& f, R&& range, MapOptions options = {}) {
+    return MapResults<ThreadPool, std::decay_t<F>, R>(*this, std::forward<F>(f), std::forward<R>(range), options);
   }
 
   /// In a plain thread: runs `task` on the pool's threads and gives its value or throws its exception. Tasks that it
