@@ -5,7 +5,6 @@
 
 #include "plait/core/current_strand.hpp"
 #include "plait/core/scheduler.hpp"
-#include "plait/io/located.hpp"
 #include "plait/os/file.hpp"
 #include "plait/sched/gather.hpp"
 #include "plait/thread/to_thread.hpp"
@@ -60,10 +59,10 @@ Task<std::size_t> File::read(std::shared_ptr<detail::FileState> state, Piece pie
   std::int64_t n = 0;
   if (state->waits || self.scheduler->poller().waits_for_files()) {
     detail::ReadFile read(*state, piece.into, piece.size, piece.offset);
-    n = co_await detail::Located(read, at);
+    n = co_await detail::AtLine<detail::ReadFile&>(read, detail::address_of(at));
   } else {
     auto read = to_thread(&os::read_file, state->fd.get(), piece.into, piece.size, piece.offset);
-    n = co_await detail::Located(read, at);
+    n = co_await detail::AtLine<decltype(read)&>(read, detail::address_of(at));
   }
   if (n < 0) detail::IoDescriptor::fail(n, "read", state.get());
   co_return static_cast<std::size_t>(n);
@@ -77,12 +76,12 @@ Task<File> open_file(std::string path, std::source_location at) {
   };
   if (self.scheduler->poller().waits_for_files()) {
     detail::OpenFile open(path);
-    os::OpenedFile opened = co_await detail::Located(open, at);
+    os::OpenedFile opened = co_await detail::AtLine<detail::OpenFile&>(open, detail::address_of(at));
     co_return file_of(std::move(opened));
   }
   const ToThreadOptions options{.abandon_on_cancel = true};
   auto open = to_thread(options, &os::open_to_read, path);
-  os::OpenedFile opened = co_await detail::Located(open, at);
+  os::OpenedFile opened = co_await detail::AtLine<decltype(open)&>(open, detail::address_of(at));
   co_return file_of(std::move(opened));
 }
 

@@ -13,7 +13,6 @@
 #include "plait/core/clock.hpp"
 #include "plait/core/scheduler.hpp"
 #include "plait/core/scope.hpp"
-#include "plait/io/located.hpp"
 #include "plait/thread/to_thread.hpp"
 
 namespace plait {
@@ -150,7 +149,7 @@ Task<Stream> connect_tcp(std::string host, int port, std::source_location at) {
   if (addresses.empty()) {
     const ToThreadOptions options{.abandon_on_cancel = true};
     auto resolution = to_thread(options, &os::resolve, host, checked);
-    addresses = co_await detail::Located(resolution, at);
+    addresses = co_await detail::AtLine<decltype(resolution)&>(resolution, detail::address_of(at));
   }
   std::int64_t first_error = 0;
   for (const os::SocketAddress& address : addresses) {
@@ -158,7 +157,7 @@ Task<Stream> connect_tcp(std::string host, int port, std::source_location at) {
     auto stream = detail::unconnected(address, result);
     if (stream) {
       detail::Connect connect(*stream);
-      result = co_await detail::Located(connect, at);
+      result = co_await detail::AtLine<detail::Connect&>(connect, detail::address_of(at));
     }
     if (result == 0) co_return Stream(std::move(stream));
     if (first_error == 0) first_error = result;
