@@ -16,14 +16,12 @@
 #include "plait/plait.hpp"
 #include "plait/testing/virtual_time.hpp"
 #include "support/build.hpp"
-#include "support/waiting.hpp"
+#include "support/tasks.hpp"
 
 namespace plait {
 namespace {
 
 using namespace std::chrono_literals;
-using test::end_of;
-using test::in_time;
 using test::rounds;
 using test::turns;
 using testing::VirtualTime;
@@ -58,7 +56,7 @@ TEST(ConditionConformance, HandsANotificationOnWhenTheOneChosenIsCancelledBefore
     store.condition.notify(1);
     store.condition.release();
     a.cancel();  // it has the Lock and the notification, and has not run
-    EXPECT_TRUE(co_await in_time(1s, end_of(b)));
+    EXPECT_TRUE(co_await move_on_after(1s, b));
     EXPECT_EQ(store.consumed, 1);
     EXPECT_TRUE(a.done());
   });
@@ -77,7 +75,7 @@ TEST(ConditionConformance, HandsANotificationOnWhenTheOneChosenIsCancelledWhileI
     a.cancel();
     co_await turns(2);
     store.condition.release();
-    EXPECT_TRUE(co_await in_time(1s, end_of(b)));
+    EXPECT_TRUE(co_await move_on_after(1s, b));
     EXPECT_EQ(store.consumed, 1);
   });
 }
@@ -168,7 +166,7 @@ TEST(ConditionConformance, HasTheLockAgainWhenATimeoutEndsAWait) {
         throw;
       }
     };
-    EXPECT_FALSE(co_await in_time(5s, block()));
+    EXPECT_FALSE(co_await move_on_after(5s, block()));
     EXPECT_TRUE(held);
     EXPECT_FALSE(condition.locked());  // the guard released it, without an error
   });
@@ -292,8 +290,7 @@ TEST(BarrierConformance, IsBrokenForAllByOneWhoseTimeIsUp) {
   testing::run([&]() -> Task<> {
     Barrier barrier(3);
     Future<void> a = spawn(meet(barrier, log));
-    const auto wait = [&]() -> Task<> { co_await barrier.wait(); };
-    EXPECT_FALSE(co_await in_time(1s, wait()));
+    EXPECT_FALSE(co_await move_on_after(1s, barrier.wait()));
     co_await a;
     co_await meet(barrier, log);  // the late party
     EXPECT_TRUE(barrier.broken());

@@ -16,14 +16,12 @@
 #include "plait/plait.hpp"
 #include "plait/testing/virtual_time.hpp"
 #include "support/build.hpp"
-#include "support/waiting.hpp"
+#include "support/tasks.hpp"
 
 namespace plait {
 namespace {
 
 using namespace std::chrono_literals;
-using test::end_of;
-using test::in_time;
 using test::rounds;
 using test::turns;
 
@@ -82,7 +80,7 @@ TYPED_TEST(LockLike, IsNotLostWhenTheFirstIsCancelledBeforeItRuns) {
     co_await turns(1);
     a.cancel();
     lock.release();
-    EXPECT_TRUE(co_await in_time(1s, end_of(b)));
+    EXPECT_TRUE(co_await move_on_after(1s, b));
   });
   EXPECT_EQ(log, "b");
 }
@@ -185,7 +183,7 @@ TEST(SemaphoreConformance, LosesNoPermitWhenAWaiterIsCancelledQueuedOrGranted) {
       }
       co_await second;
       semaphore.release();
-      EXPECT_TRUE(co_await in_time(1s, acquire()));
+      EXPECT_TRUE(co_await move_on_after(1s, semaphore.acquire()));
     });
   }
 }

@@ -165,7 +165,7 @@ TEST(Tasks, ShieldedWorkCompletesAndItsErrorArrivesOnce) {
 // value that can't be is returned, and the next checkpoint throws.
 TEST(Tasks, ACancelInTheTurnOfACompletionWins) {
   run([]() -> Task<> {
-    test::Permits permits(0);
+    Semaphore permits(0);
     Future<void> f = spawn([&]() -> Task<> {
       co_await timeout(1h, permits.acquire());
       ADD_FAILURE();
@@ -174,7 +174,7 @@ TEST(Tasks, ACancelInTheTurnOfACompletionWins) {
     permits.release();
     f.cancel();
     EXPECT_THROW(co_await f, Cancelled);
-    EXPECT_EQ(permits.free(), 1);
+    EXPECT_EQ(permits.value(), 1);
     Promise<int> promise;
     Future<int> future = promise.future();
     int value = 0;

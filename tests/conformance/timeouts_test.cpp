@@ -52,7 +52,7 @@ TEST(Timeouts, OfZeroOrLessStartNoOperation) {
   testing::VirtualTime time;
   run([&]() -> Task<> {
     for (const Duration span : {Duration(0s), Duration(-1s)}) {
-      test::Permits permits(1);
+      Semaphore permits(1);
       int steps = 0;
       const auto work = [&]() -> Task<> {
         ++steps;
@@ -61,9 +61,9 @@ TEST(Timeouts, OfZeroOrLessStartNoOperation) {
       };
       EXPECT_THROW(co_await timeout(span, work()), TimeoutError);
       EXPECT_EQ(steps, 1);
-      EXPECT_EQ(permits.free(), 1);
+      EXPECT_EQ(permits.value(), 1);
       EXPECT_THROW(co_await timeout(span, permits.acquire()), TimeoutError);
-      EXPECT_EQ(permits.free(), 1);
+      EXPECT_EQ(permits.value(), 1);
     }
     EXPECT_EQ(time.elapsed(), 0s);
   });

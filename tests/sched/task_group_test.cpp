@@ -23,7 +23,6 @@ using test::forever;
 using test::give;
 using test::give_after;
 using test::Live;
-using test::Permits;
 using test::turns;
 
 /// The texts of what `task` fails with as a group, sorted as they come; "nothing" if it does not.
@@ -425,17 +424,13 @@ TEST(TaskGroup, HoldsTenThousandChildren) {
 
 TEST(TaskGroup, LeavesNothingBehindWhereverItIsCancelled) {
   int live = 0;
-  std::optional<Permits> permits;
+  std::optional<Semaphore> permits;
   testing::cancel_everywhere(
       [&]() -> Task<int> {
         permits.emplace(1);
         const auto child = [&](TaskGroup& group, int depth, auto&& self) -> Task<> {
           Live here(live);
-          co_await permits->acquire();
-          struct Release {
-            Permits& permits;
-            ~Release() { permits.release(); }
-          } release{*permits};
+          const auto guard = co_await permits->guard();
           if (depth > 0) group.spawn(self(group, depth - 1, self));
           co_await sleep(1s);
         };
@@ -450,7 +445,7 @@ TEST(TaskGroup, LeavesNothingBehindWhereverItIsCancelled) {
       },
       [&](const testing::CancelPoint& point) {
         EXPECT_EQ(live, 0) << point.text();
-        EXPECT_EQ(permits->free(), 1) << point.text();
+        EXPECT_EQ(permits->value(), 1) << point.text();
       });
 }
 

@@ -19,7 +19,6 @@ using namespace std::chrono_literals;
 using test::forever;
 using test::give;
 using test::give_after;
-using test::Permits;
 using test::turns;
 
 TEST(Timeout, GivesWhatItGoesRound) {
@@ -73,10 +72,10 @@ TEST(MoveOnAfter, GivesNothingWhenItsSpanHasPassed) {
 
 TEST(Timeout, OfZeroCancelsAtTheFirstCheckpoint) {
   run([]() -> Task<> {
-    Permits permits(1);
+    Semaphore permits(1);
     EXPECT_THROW(co_await timeout(0s, permits.acquire()), TimeoutError);
     EXPECT_THROW(co_await timeout(-1h, permits.acquire()), TimeoutError);
-    EXPECT_EQ(permits.free(), 1);
+    EXPECT_EQ(permits.value(), 1);
     const auto no_checkpoint = []() -> Task<int> { co_return 2; };
     EXPECT_EQ(co_await timeout(0s, no_checkpoint()), 2);
     EXPECT_FALSE(co_await move_on_after(0s, permits.acquire()));
@@ -233,7 +232,7 @@ TEST(Timeout, ResolvesEachOfTenThousandExactlyOnce_WhenDeadlineAndCompletionCome
   for (const std::uint64_t seed : {0, 1, 2}) {
     int completed = 0, expired = 0, taken = 0;
     const auto all = [&]() -> Task<> {
-      Permits permits(0);
+      Semaphore permits(0);
       const TimePoint together = now() + 1s;
       const auto wait_for_one = [&]() -> Task<> {
         try {
@@ -254,8 +253,8 @@ TEST(Timeout, ResolvesEachOfTenThousandExactlyOnce_WhenDeadlineAndCompletionCome
         if (i % 2) tasks.push_back(complete_one());
       }
       co_await gather(std::move(tasks));
-      EXPECT_EQ(permits.waiting(), 0u);
-      taken = kMany - permits.free();
+      EXPECT_EQ(permits.statistics().waiters, 0u);
+      taken = kMany - static_cast<int>(permits.value());
     };
     testing::run(all, {.seed = seed});
     EXPECT_EQ(completed + expired, kMany);
@@ -282,23 +281,19 @@ TEST(Timeout, ResolvesEachOfTenThousandSleepsExactlyOnce_WhenDeadlineAndEndCome)
 }
 
 TEST(Timeout, LosesNothingWhereverItIsCancelled) {
-  std::optional<Permits> permits;
+  std::optional<Semaphore> permits;
   testing::cancel_everywhere(
       [&]() -> Task<> {
         permits.emplace(1);
         const auto user = [&](Duration limit) -> Task<> {
-          if (!co_await move_on_after(limit, permits->acquire())) co_return;
-          struct Release {
-            Permits& permits;
-            ~Release() { permits.release(); }
-          } release{*permits};
-          co_await sleep(1s);
+          const auto guard = co_await move_on_after(limit, permits->guard());
+          if (guard) co_await sleep(1s);
         };
         co_await gather(user(1s), user(1s), user(2s), user(3s));
       },
       [&](const testing::CancelPoint& point) {
-        EXPECT_EQ(permits->free(), 1) << point.text();
-        EXPECT_EQ(permits->waiting(), 0u) << point.text();
+        EXPECT_EQ(permits->value(), 1) << point.text();
+        EXPECT_EQ(permits->statistics().waiters, 0u) << point.text();
       });
 }
 

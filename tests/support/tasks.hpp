@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "plait/core/future.hpp"
-#include "plait/core/leaf.hpp"
 #include "plait/core/task.hpp"
 #include "plait/sched/sleep.hpp"
 
@@ -47,50 +46,6 @@ struct Live {
   Live& operator=(const Live&) = delete;
   ~Live() { --count; }
   int& count;
-};
-
-/// A counting semaphore for the tasks of one loop that takes back what a cancelled waiter was granted [W10].
-class Permits {
- public:
-  explicit Permits(int free) : free_(free) {}
-
-  class Acquire : public detail::Leaf<Acquire> {
-   public:
-    explicit Acquire(Permits& permits) noexcept
-        : detail::Leaf<Acquire>(WaitKind::primitive, &permits), permits_(&permits) {}
-    bool try_now() noexcept { return permits_->queue_.empty() && permits_->free_ > 0 && permits_->free_--; }
-    bool enqueue() noexcept {
-      permits_->queue_.push_back(*this);
-      return true;
-    }
-    bool withdraw() noexcept {
-      if (!linked()) return false;
-      unlink();
-      return true;
-    }
-    bool give_back() noexcept {
-      permits_->release();
-      return true;
-    }
-    void take() const noexcept {}
-
-   private:
-    Permits* permits_;
-  };
-  [[nodiscard]] Acquire acquire() noexcept { return Acquire(*this); }
-  void release() noexcept {
-    if (detail::Waiter* waiter = queue_.pop_front()) {
-      waiter->choose().unpark();
-    } else {
-      ++free_;
-    }
-  }
-  int free() const noexcept { return free_; }
-  std::size_t waiting() const noexcept { return queue_.size(); }
-
- private:
-  int free_;
-  detail::IntrusiveList<detail::Waiter, detail::Link> queue_;
 };
 
 /// Collects what nobody retrieved, while it lives.

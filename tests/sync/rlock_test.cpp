@@ -13,7 +13,7 @@
 #include "plait/testing/cancel_everywhere.hpp"
 #include "plait/testing/virtual_time.hpp"
 #include "support/build.hpp"
-#include "support/waiting.hpp"
+#include "support/tasks.hpp"
 
 namespace plait {
 namespace {
