@@ -7,22 +7,16 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "plait/plait.hpp"
-#include "support/build.hpp"
+#include "support/stress.hpp"
 
 namespace plait {
 namespace {
-
-long from_environment(const char* name, long otherwise) {
-  const char* text = std::getenv(name);
-  return text ? std::atol(text) : otherwise;
-}
 
 /// Takes and gives back `Primitive` as often as is left to do, never more than `most` at once.
 template <class Primitive>
@@ -120,9 +114,9 @@ struct Stress {
 
 template <class Primitive>
 void stress(const char* name, Primitive& primitive, int most) {
-  const long operations = from_environment("PLAIT_STRESS_OPERATIONS", test::rounds(40'000)) / 4;
+  const long operations = test::stress_operations(40'000) / 4;
   Stress<Primitive> stress(primitive, most, operations);
-  stress.go(name, static_cast<unsigned>(from_environment("PLAIT_STRESS_SEED", 1)));
+  stress.go(name, test::stress_seed());
 }
 
 TEST(PermitStress, LosesNoPermitOfASemaphore) {

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <random>
@@ -15,15 +14,10 @@
 #include <vector>
 
 #include "plait/plait.hpp"
-#include "support/build.hpp"
+#include "support/stress.hpp"
 
 namespace plait {
 namespace {
-
-long from_environment(const char* name, long otherwise) {
-  const char* text = std::getenv(name);
-  return text ? std::atol(text) : otherwise;
-}
 
 /// What became of each item.
 class Account {
@@ -200,8 +194,8 @@ struct Stress {
 
 template <class Q>
 void stress(const char* name, std::size_t capacity, long share) {
-  const long operations = from_environment("PLAIT_STRESS_OPERATIONS", test::rounds(100'000));
-  const auto seed = static_cast<unsigned>(from_environment("PLAIT_STRESS_SEED", 1));
+  const long operations = test::stress_operations(100'000);
+  const unsigned seed = test::stress_seed();
   const long items = operations / 2 / share;  // a put and a get each
   Stress<Q> stress(capacity, items, seed);
   stress.items = items;
