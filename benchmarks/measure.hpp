@@ -5,6 +5,7 @@
 #include <benchmark/benchmark.h>
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 #include <chrono>
 #include <cstdint>
@@ -18,6 +19,13 @@ namespace bench {
 inline void report_per_item(benchmark::State& state, std::int64_t items) {
   state.counters["per_item"] = benchmark::Counter(
       static_cast<double>(items), benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+
+/// CPU time of this process, in seconds.
+inline double cpu_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
 /// Binds the calling thread to one core; rows about two threads say that each has a core of its own.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../measure.hpp"
+#include "raw_call.hpp"
 
 namespace {
 
@@ -99,8 +100,7 @@ void suspend_resume(benchmark::State& state) {
 }
 BENCHMARK(suspend_resume)->MeasureProcessCPUTime();
 
-// A nested call: lazy, symmetric transfer, the exception travels to the caller. The frame comes from a list of used
-// ones; malloc would double the figure.
+// The frame of a nested call comes from a list of used ones; malloc would double the figure.
 class FrameList {
  public:
   void* take(std::size_t size) {
@@ -118,48 +118,15 @@ class FrameList {
   void* first_ = nullptr;
 } frames;
 
-struct Call {
-  struct promise_type {
-    std::coroutine_handle<> caller;
-    std::exception_ptr error;
-    std::uint64_t value = 0;
-
-    static void* operator new(std::size_t size) { return frames.take(size); }
-    static void operator delete(void* frame, std::size_t size) { frames.give_back(frame, size); }
-    struct Finish {
-      bool await_ready() noexcept { return false; }
-      std::coroutine_handle<> await_suspend(std::coroutine_handle<promise_type> self) noexcept {
-        return self.promise().caller;
-      }
-      void await_resume() noexcept {}
-    };
-    Call get_return_object() { return Call{std::coroutine_handle<promise_type>::from_promise(*this)}; }
-    std::suspend_always initial_suspend() noexcept { return {}; }
-    Finish final_suspend() noexcept { return {}; }
-    void return_value(std::uint64_t result) { value = result; }
-    void unhandled_exception() { error = std::current_exception(); }
-  };
-  std::coroutine_handle<promise_type> handle;
-
-  explicit Call(std::coroutine_handle<promise_type> handle) : handle(handle) {}
-  Call(Call&& other) noexcept : handle(std::exchange(other.handle, {})) {}
-  ~Call() {
-    if (handle) handle.destroy();
-  }
-  bool await_ready() { return false; }
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<> caller) {
-    handle.promise().caller = caller;
-    return handle;
-  }
-  std::uint64_t await_resume() {
-    if (handle.promise().error) std::rethrow_exception(handle.promise().error);
-    return handle.promise().value;
-  }
+struct FromList {
+  static void* operator new(std::size_t size) { return frames.take(size); }
+  static void operator delete(void* frame, std::size_t size) { frames.give_back(frame, size); }
 };
+using ListedCall = Call<FromList>;
 
-[[gnu::noinline]] Call successor(std::uint64_t value) { co_return value + 1; }
+[[gnu::noinline]] ListedCall successor(std::uint64_t value) { co_return value + 1; }
 
-Call call_often(int times) {
+ListedCall call_often(int times) {
   std::uint64_t value = 0;
   for (int i = 0; i < times; ++i) value = co_await successor(value);
   co_return value;
@@ -167,8 +134,7 @@ Call call_often(int times) {
 
 void call_return(benchmark::State& state) {
   for (auto _ : state) {
-    Call root = call_often(bench::batch);
-    root.handle.promise().caller = std::noop_coroutine();
+    ListedCall root = call_often(bench::batch);
     root.handle.resume();
     benchmark::DoNotOptimize(root.handle.promise().value);
   }

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -36,29 +34,22 @@ void group_child(benchmark::State& state) {
 }
 BENCHMARK(group_child)->MeasureProcessCPUTime();
 
-/// CPU time of this process, in seconds.
-double cpu_seconds() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
 /// What a timeout adds to an operation that completes at once.
 plait::Task<> timeouts(benchmark::State& state) {
   plait::Lock lock;
   double bare = 0, limited = 0;
   for (auto _ : state) {
-    const double begin = cpu_seconds();
+    const double begin = bench::cpu_seconds();
     for (int i = 0; i < bench::batch; ++i) {
       co_await lock.acquire();
       lock.release();
     }
-    const double middle = cpu_seconds();
+    const double middle = bench::cpu_seconds();
     for (int i = 0; i < bench::batch; ++i) {
       co_await plait::timeout(1h, lock.acquire());
       lock.release();
     }
-    const double end = cpu_seconds();
+    const double end = bench::cpu_seconds();
     bare += middle - begin;
     limited += end - middle;
     state.SetIterationTime(end - middle);
@@ -79,10 +70,10 @@ plait::Task<> cancel_all(benchmark::State& state) {
     co_await plait::with_task_group([&begin](plait::TaskGroup& group) -> plait::Task<> {
       for (int i = 0; i < bench::sleepers; ++i) group.spawn(outermost());
       for (int i = 0; i < 3; ++i) co_await plait::yield_now();
-      begin = cpu_seconds();
+      begin = bench::cpu_seconds();
       group.cancel();
     });
-    state.SetIterationTime(cpu_seconds() - begin);
+    state.SetIterationTime(bench::cpu_seconds() - begin);
   }
 }
 
