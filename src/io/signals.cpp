@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "plait/core/current_strand.hpp"
 #include "plait/core/exceptions.hpp"
@@ -29,6 +30,8 @@ struct SignalSink {
   Atomic<std::uint64_t> wanted{0};
   std::array<Atomic<std::uint32_t>, os::kSignals> pending{};
   os::EventFd bell;
+  /// Guarded by the mutex, as is `used`.
+  std::vector<os::SignalHandler> handlers;
   bool used = false;
 
   bool wants(int signal) const noexcept {
@@ -54,6 +57,11 @@ struct SignalSink {
     bell.drain();
     wanted.store(signals, std::memory_order_release);
   }
+  void close() noexcept {
+    handlers.clear();
+    open(0);
+    used = false;
+  }
 };
 
 }  // namespace detail
@@ -74,16 +82,7 @@ void on_signal(int signal) {
   }
 }
 
-/// Who handles which signal; guarded by the mutex, as are the sinks' `used`.
-struct Handling {
-  int users = 0;
-  std::optional<os::SignalHandler> handler;
-};
 constinit std::mutex mutex;
-std::array<Handling, os::kSignals>& handling() {
-  static auto* all = new std::array<Handling, os::kSignals>;
-  return *all;
-}
 
 SignalSink& free_sink() {
   for (auto& slot : sinks) {
@@ -97,13 +96,6 @@ SignalSink& free_sink() {
   throw std::system_error(EAGAIN, std::generic_category(), "Signals: 64 of them live already");
 }
 
-void stop_handling(std::uint64_t signals) noexcept {
-  for (int signal = 1; signal < os::kSignals; ++signal) {
-    Handling& h = handling()[static_cast<unsigned>(signal)];
-    if (signals >> (signal - 1) & 1 && --h.users == 0) h.handler.reset();
-  }
-}
-
 }  // namespace
 
 Signals::Signals(std::initializer_list<int> signals) : Signals(std::span<const int>(signals.begin(), signals.size())) {}
@@ -111,36 +103,28 @@ Signals::Signals(std::initializer_list<int> signals) : Signals(std::span<const i
 Signals::Signals(std::span<const int> signals) {
   std::scoped_lock guard(mutex);
   SignalSink& sink = free_sink();
-  std::uint64_t wanted = 0, handled = 0;
+  std::uint64_t wanted = 0;
   for (const int signal : signals) {
     if (signal <= 0 || signal >= os::kSignals) os::throw_error(EINVAL, "Signals: signal " + std::to_string(signal));
     wanted |= std::uint64_t{1} << (signal - 1);
   }
   // Before the handlers: what they receive from the first moment counts.
   sink.open(wanted);
+  sink.used = true;
   try {
     for (int signal = 1; signal < os::kSignals; ++signal) {
-      const std::uint64_t bit = std::uint64_t{1} << (signal - 1);
-      if (!(wanted & bit)) continue;
-      Handling& h = handling()[static_cast<unsigned>(signal)];
-      if (h.users == 0) h.handler.emplace(signal, &on_signal);
-      ++h.users;
-      handled |= bit;
+      if (sink.wants(signal)) sink.handlers.emplace_back(signal, &on_signal);
     }
   } catch (...) {
-    stop_handling(handled);
-    sink.open(0);
+    sink.close();
     throw;
   }
-  sink.used = true;
   sink_ = &sink;
 }
 
 Signals::~Signals() {
   std::scoped_lock guard(mutex);
-  stop_handling(sink_->wanted.load(std::memory_order_relaxed));
-  sink_->open(0);
-  sink_->used = false;
+  sink_->close();
 }
 
 Task<int> Signals::next() {
