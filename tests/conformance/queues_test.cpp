@@ -14,15 +14,13 @@
 #include "plait/plait.hpp"
 #include "plait/testing.hpp"
 #include "support/build.hpp"
+#include "support/tasks.hpp"
 
 namespace plait {
 namespace {
 
 using namespace std::chrono_literals;
-
-Task<> turns(int n) {
-  for (int i = 0; i < n; ++i) co_await yield_now();
-}
+using test::turns;
 
 template <class T>
 Task<> settled(Future<T>& future) {

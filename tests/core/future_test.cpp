@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <source_location>
 #include <string>
 #include <thread>
@@ -13,51 +12,22 @@
 
 #include "plait/plait.hpp"
 #include "support/build.hpp"
+#include "support/tasks.hpp"
 
 namespace plait {
 namespace {
 
 using namespace std::chrono_literals;
 using test::Counted;
+using test::give;
 using test::rounds;
+using test::turns;
+using test::Unretrieved;
 
-/// Collects what nobody retrieved, while it lives.
-class Unretrieved {
- public:
-  Unretrieved() {
-    seen.clear();
-    before_ = set_unretrieved_handler([](const UnretrievedError& e) {
-      std::scoped_lock guard(mutex);
-      seen.push_back({e.name, describe(e.error), static_cast<unsigned>(e.spawned_at.line()),
-                      e.spawned_at.file_name() ? e.spawned_at.file_name() : ""});
-    });
-  }
-  ~Unretrieved() { set_unretrieved_handler(before_); }
-
-  struct Report {
-    std::string name, text;
-    unsigned line;
-    std::string file;
-  };
-  static inline std::mutex mutex;
-  static inline std::vector<Report> seen;
-
- private:
-  UnretrievedHandler before_;
-};
-
-Task<> turns(int n) {
-  for (int i = 0; i < n; ++i) co_await yield_now();
-}
-Task<int> give(int n) {
-  co_await yield_now();
-  co_return n;
-}
 Task<> fail() {
   co_await yield_now();
   throw std::runtime_error("unlucky");
 }
-Task<> sleep_long() { co_await sleep(1000h); }
 
 TEST(Future, GivesAReferenceAsAnLvalueAndTheValueAsAnRvalue) {
   run([]() -> Task<> {
@@ -182,11 +152,11 @@ TEST(Future, ReportsAnErrorThatNobodyLookedAtOnceWithNameAndLine) {
     }
     co_await turns(5);
   });
-  ASSERT_EQ(Unretrieved::seen.size(), 1u);
-  EXPECT_EQ(Unretrieved::seen[0].name, "unlucky one");
-  EXPECT_EQ(Unretrieved::seen[0].line, line);
-  EXPECT_NE(Unretrieved::seen[0].file.find("future_test.cpp"), std::string::npos);
-  EXPECT_EQ(Unretrieved::seen[0].text, "std::runtime_error: unlucky");
+  ASSERT_EQ(unretrieved.seen().size(), 1u);
+  EXPECT_EQ(unretrieved.errors()[0].name, "unlucky one");
+  EXPECT_EQ(unretrieved.errors()[0].spawned_at.line(), line);
+  EXPECT_NE(std::string(unretrieved.errors()[0].spawned_at.file_name()).find("future_test.cpp"), std::string::npos);
+  EXPECT_EQ(unretrieved.seen()[0], "std::runtime_error: unlucky");
 }
 
 TEST(Future, ReportsTheCallersLineAlsoForACallableWithAndWithoutArguments) {
@@ -206,16 +176,16 @@ TEST(Future, ReportsTheCallersLineAlsoForACallableWithAndWithoutArguments) {
     }
     co_await turns(5);
   });
-  ASSERT_EQ(Unretrieved::seen.size(), 2u);
-  EXPECT_EQ(Unretrieved::seen[0].line, first);
-  EXPECT_EQ(Unretrieved::seen[1].line, second);
-  EXPECT_NE(Unretrieved::seen[1].file.find("future_test.cpp"), std::string::npos);
+  ASSERT_EQ(unretrieved.seen().size(), 2u);
+  EXPECT_EQ(unretrieved.errors()[0].spawned_at.line(), first);
+  EXPECT_EQ(unretrieved.errors()[1].spawned_at.line(), second);
+  EXPECT_NE(std::string(unretrieved.errors()[1].spawned_at.file_name()).find("future_test.cpp"), std::string::npos);
 }
 
 TEST(Future, ReportsNoErrorThatSomebodyLookedAt) {
   Unretrieved unretrieved;
   run([]() -> Task<> {
-    Future<void> awaited = spawn(fail()), asked = spawn(fail()), cancelled = spawn(sleep_long());
+    Future<void> awaited = spawn(fail()), asked = spawn(fail()), cancelled = spawn(test::forever());
     EXPECT_THROW(co_await awaited, std::runtime_error);
     co_await turns(5);
     EXPECT_TRUE(asked.exception());
@@ -223,7 +193,7 @@ TEST(Future, ReportsNoErrorThatSomebodyLookedAt) {
     co_await turns(3);
     EXPECT_TRUE(cancelled.done());  // and nobody looks: a cancel is no error
   });
-  EXPECT_TRUE(Unretrieved::seen.empty());
+  EXPECT_TRUE(unretrieved.seen().empty());
 }
 
 TEST(Future, ReportsAnErrorWhenTheHandleDiesAfterTheRun) {
@@ -234,14 +204,14 @@ TEST(Future, ReportsAnErrorWhenTheHandleDiesAfterTheRun) {
       f = spawn(fail());
       co_await turns(5);
     });
-    EXPECT_TRUE(Unretrieved::seen.empty());
+    EXPECT_TRUE(unretrieved.seen().empty());
   }
-  EXPECT_EQ(Unretrieved::seen.size(), 1u);
+  EXPECT_EQ(unretrieved.seen().size(), 1u);
 }
 
 TEST(Future, CancelsItsStrandFromTheSameLoop) {
   run([]() -> Task<> {
-    Future<void> f = spawn(sleep_long());
+    Future<void> f = spawn(test::forever());
     co_await turns(2);
     f.cancel();
     f.cancel();
@@ -289,7 +259,7 @@ TEST(Future, CancelsFromAnotherLoopAndFromAThreadTwiceAtOnce) {
     Future<void> f;
     std::thread home([&] {
       run([&]() -> Task<> {
-        f = spawn(sleep_long());
+        f = spawn(test::forever());
         started.set_value(1);
         while (!f.done()) co_await yield_now();
       });
@@ -389,7 +359,7 @@ TEST(Future, RefusesToBeUsedWhenItIsEmpty) {
 TEST(FutureDeathTest, StopsTheProgramWhenItIsDestroyedWhileOthersAwaitIt) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(run([]() -> Task<> {
-                 auto f = std::make_unique<Future<void>>(spawn(sleep_long(), {.name = "sleeper"}));
+                 auto f = std::make_unique<Future<void>>(spawn(test::forever(), {.name = "sleeper"}));
                  Future<void> waiter = spawn([&]() -> Task<> { co_await *f; });
                  co_await turns(2);
                  f.reset();

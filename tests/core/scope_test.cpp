@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "plait/plait.hpp"
+#include "support/tasks.hpp"
 
 namespace plait {
 namespace {
@@ -16,10 +17,7 @@ using namespace std::chrono_literals;
 using detail::CurrentStrand;
 using detail::Scope;
 using detail::Strand;
-
-Task<> turns(int n) {
-  for (int i = 0; i < n; ++i) co_await yield_now();
-}
+using test::turns;
 
 /// A scope round a block of a task.
 class Block : public Scope {

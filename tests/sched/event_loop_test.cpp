@@ -14,6 +14,7 @@
 
 #include "plait/plait.hpp"
 #include "support/build.hpp"
+#include "support/tasks.hpp"
 
 namespace plait {
 namespace {
@@ -23,10 +24,7 @@ using detail::EventLoop;
 using detail::Nursery;
 using detail::Work;
 using test::rounds;
-
-Task<> turns(int n) {
-  for (int i = 0; i < n; ++i) co_await yield_now();
-}
+using test::turns;
 
 /// A poller that counts what a loop asks of it.
 class CountingPoller final : public detail::Poller {
@@ -263,12 +261,8 @@ TEST(Run, RunsOneLoopInEachOfSeveralThreads) {
   EXPECT_EQ(sum, 4 * rounds(100));
 }
 
-std::vector<std::string> reported;
-
 TEST(Run, CancelsAndAwaitsWhatSpawnLeftAndReportsItsErrors) {  // behaviour 41
-  reported.clear();
-  const UnretrievedHandler before =
-      set_unretrieved_handler([](const UnretrievedError& e) { reported.push_back(e.name + ": " + describe(e.error)); });
+  test::Unretrieved unretrieved;
   bool cleaned = false;
   const int value = run([&]() -> Task<int> {
     auto hanging = [&]() -> Task<> {
@@ -286,10 +280,10 @@ TEST(Run, CancelsAndAwaitsWhatSpawnLeftAndReportsItsErrors) {  // behaviour 41
     co_await turns(2);
     co_return 7;
   });
-  set_unretrieved_handler(before);
   EXPECT_EQ(value, 7);
   EXPECT_TRUE(cleaned);
-  EXPECT_EQ(reported, std::vector<std::string>{"left: std::runtime_error: in clean-up"});
+  ASSERT_EQ(unretrieved.seen(), std::vector<std::string>{"std::runtime_error: in clean-up"});
+  EXPECT_EQ(unretrieved.errors()[0].name, "left");
 }
 
 TEST(Run, AwaitsWhatIsSpawnedWhileItEnds) {

@@ -10,26 +10,14 @@
 
 #include "plait/plait.hpp"
 #include "support/build.hpp"
+#include "support/tasks.hpp"
 
 namespace plait {
 namespace {
 
 using namespace std::chrono_literals;
 using test::rounds;
-
-Task<> turns(int n) {
-  for (int i = 0; i < n; ++i) co_await yield_now();
-}
-
-int reports = 0;
-struct CountReports {
-  CountReports() {
-    reports = 0;
-    before = set_unretrieved_handler([](const UnretrievedError&) { ++reports; });
-  }
-  ~CountReports() { set_unretrieved_handler(before); }
-  UnretrievedHandler before;
-};
+using test::turns;
 
 TEST(FromCallback, TakesAnAnswerThatComesBeforeStartReturns) {
   EXPECT_EQ(
@@ -64,12 +52,12 @@ TEST(FromCallback, ThrowsThatThePromiseIsBrokenWhenTheCallbackIsDropped) {
 }
 
 TEST(FromCallback, ThrowsWhatStartThrowsAndReportsNothingElse) {
-  CountReports count;
+  test::Unretrieved unretrieved;
   EXPECT_THROW(run([]() -> Task<> {
                  co_await from_callback<int>([](Callback<int>) { throw std::runtime_error("can't start"); });
                }),
                std::runtime_error);
-  EXPECT_EQ(reports, 0);
+  EXPECT_TRUE(unretrieved.seen().empty());
 }
 
 TEST(FromCallback, StartsNothingInACancelledScope) {
@@ -88,7 +76,7 @@ TEST(FromCallback, StartsNothingInACancelledScope) {
 }
 
 TEST(FromCallback, EndsTheWaitAtOnceOnCancelWhenNothingCanStopTheOperation) {
-  CountReports count;
+  test::Unretrieved unretrieved;
   std::optional<Callback<int>> pending;
   run([&]() -> Task<> {
     Future<int> f = spawn([&]() -> Task<int> {
@@ -99,7 +87,7 @@ TEST(FromCallback, EndsTheWaitAtOnceOnCancelWhenNothingCanStopTheOperation) {
     EXPECT_THROW(co_await f, Cancelled);
   });
   pending->set_error(std::make_exception_ptr(1));  // comes too late, and is dropped
-  EXPECT_EQ(reports, 0);
+  EXPECT_TRUE(unretrieved.seen().empty());
 }
 
 /// A foreign operation that can be stopped, and answers all the same.

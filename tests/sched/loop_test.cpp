@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "plait/plait.hpp"
+#include "support/tasks.hpp"
 
 namespace plait {
 namespace {
@@ -133,17 +134,14 @@ TEST(LoopTest, AThreadCancelsWhatItSpawnedOnALoop) {
 }
 
 TEST(LoopTest, AThrowingCallbackIsReportedAndTheLoopGoesOn) {
-  static std::string reported;
-  reported.clear();
-  const UnretrievedHandler before =
-      set_unretrieved_handler([](const UnretrievedError& e) { reported = e.name + ": " + describe(e.error); });
+  test::Unretrieved unretrieved;
   run([]() -> Task<> {
     Loop::current().post([] { throw std::runtime_error("callback"); });
     co_await yield_now();
     co_await yield_now();
   });
-  set_unretrieved_handler(before);
-  EXPECT_EQ(reported, "a posted callback: std::runtime_error: callback");
+  ASSERT_EQ(unretrieved.seen(), std::vector<std::string>{"std::runtime_error: callback"});
+  EXPECT_EQ(unretrieved.errors()[0].name, "a posted callback");
 }
 
 TEST(LoopTest, AFarTimerThatWasCancelledDoesNotDelayTheNextSleep) {

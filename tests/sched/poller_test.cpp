@@ -27,6 +27,7 @@
 #include "plait/sched/sleep.hpp"
 #include "plait/sched/spawn.hpp"
 #include "support/descriptors.hpp"
+#include "support/tasks.hpp"
 
 namespace {
 
@@ -35,6 +36,7 @@ using plait::readable;
 using plait::Task;
 using plait::writable;
 using plait::os::Fd;
+using plait::test::turns;
 using namespace std::chrono_literals;
 
 struct Pipe {
@@ -60,10 +62,6 @@ struct Pipe {
 
 Task<> wait_readable(int fd) { co_await readable(fd); }
 Task<> wait_writable(int fd) { co_await writable(fd); }
-
-Task<> turns(int n) {
-  for (int i = 0; i < n; ++i) co_await plait::yield_now();
-}
 
 /// The errno that `f` ended with, or 0.
 Task<int> code_of(Future<void>& f) {

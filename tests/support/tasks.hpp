@@ -52,31 +52,33 @@ struct Live {
 class Unretrieved {
  public:
   Unretrieved() {
-    std::scoped_lock guard(mutex());
-    texts().clear();
-    before_ = set_unretrieved_handler([](const UnretrievedError& e) {
-      std::scoped_lock lock(mutex());
-      texts().push_back(describe(e.error));
+    {
+      std::scoped_lock guard(mutex);
+      all.clear();
+    }
+    before_ = set_unretrieved_handler([](const UnretrievedError& error) {
+      std::scoped_lock guard(mutex);
+      all.push_back(error);
     });
   }
   Unretrieved(const Unretrieved&) = delete;
   Unretrieved& operator=(const Unretrieved&) = delete;
   ~Unretrieved() { set_unretrieved_handler(before_); }
 
+  std::vector<UnretrievedError> errors() const {
+    std::scoped_lock guard(mutex);
+    return all;
+  }
+  /// Their texts.
   std::vector<std::string> seen() const {
-    std::scoped_lock guard(mutex());
-    return texts();
+    std::vector<std::string> texts;
+    for (const UnretrievedError& one : errors()) texts.push_back(describe(one.error));
+    return texts;
   }
 
  private:
-  static std::mutex& mutex() {
-    static std::mutex m;
-    return m;
-  }
-  static std::vector<std::string>& texts() {
-    static std::vector<std::string> t;
-    return t;
-  }
+  static inline std::mutex mutex;
+  static inline std::vector<UnretrievedError> all;
   UnretrievedHandler before_;
 };
 

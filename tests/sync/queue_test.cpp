@@ -13,16 +13,14 @@
 #include "plait/plait.hpp"
 #include "plait/testing.hpp"
 #include "support/build.hpp"
+#include "support/tasks.hpp"
 
 namespace plait {
 namespace {
 
 using namespace std::chrono_literals;
 using test::rounds;
-
-Task<> turns(int n) {
-  for (int i = 0; i < n; ++i) co_await yield_now();
-}
+using test::turns;
 
 template <class Q>
 Task<> get_one(Q& queue, std::vector<int>& got) {
