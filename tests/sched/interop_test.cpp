@@ -3,10 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "plait/plait.hpp"
 #include "support/build.hpp"
@@ -185,6 +187,19 @@ TEST(CancelOn, IsCancelledFromOutsideAsEver) {
     co_await turns(3);
     f.cancel();
     EXPECT_THROW(co_await f, Cancelled);
+  });
+}
+
+TEST(CancelOn, WaitsAtTheLineOfItsCaller) {
+  run([]() -> Task<> {
+    const std::stop_source source;
+    const auto caller = [&]() -> Task<> { co_await cancel_on(source.get_token(), test::forever()); };
+    const unsigned line = __LINE__ - 1;
+    Future<void> f = spawn(caller());
+    co_await turns(2);
+    const std::vector<StrandInfo> all = strands();
+    const auto waits_here = [&](const StrandInfo& strand) { return strand.awaits_at == SourceLine{__FILE__, line}; };
+    EXPECT_EQ(std::count_if(all.begin(), all.end(), waits_here), 1);
   });
 }
 

@@ -129,7 +129,7 @@ Task<T> cancel_on(std::stop_token token, Task<T> task, std::source_location at =
   Future<T> child = detail::spawn_in(block.nursery, *self.scheduler, std::move(task), {}, at);
   {
     std::stop_callback stop(token, [&child] { child.cancel(); });
-    co_await block.nursery.join();
+    co_await block.nursery.join(detail::address_of(at));
   }
   child.state()->look();
   co_return child.state()->result.take();
