@@ -24,7 +24,7 @@ namespace {
 
 using plait::File;
 using plait::Task;
-using plait::testing_support::open_descriptors;
+using plait::test::open_descriptors;
 using namespace std::chrono_literals;
 
 /// A folder that goes away.

@@ -386,9 +386,9 @@ TEST_P(PollerTest, LoopsLeaveNoDescriptorBehind) {
     });
   };
   once();
-  const std::size_t before = plait::testing_support::open_descriptors();
+  const std::size_t before = plait::test::open_descriptors();
   for (int i = 0; i < 50; ++i) once();
-  EXPECT_EQ(plait::testing_support::open_descriptors(), before);
+  EXPECT_EQ(plait::test::open_descriptors(), before);
 }
 
 TEST(PollerChoiceTest, AnUnknownNameIsRefused) {

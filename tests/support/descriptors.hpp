@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <iterator>
 
-namespace plait::testing_support {
+namespace plait::test {
 
 /// Open descriptors of this process.
 inline std::size_t open_descriptors() {
@@ -32,4 +32,4 @@ class NoMoreDescriptors {
   rlimit before_{};
 };
 
-}  // namespace plait::testing_support
+}  // namespace plait::test
