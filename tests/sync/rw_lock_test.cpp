@@ -7,7 +7,6 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
-#include <random>
 #include <shared_mutex>
 #include <string>
 #include <thread>
@@ -41,8 +40,30 @@ Task<> visit(RWLock& lock, std::string& log, char mark) {
   log += {'-', mark};
 }
 
-TEST(RWLock, IsSharedByReadersAndTakenAloneByAWriter) {
+/// An RWLock that is free again at the end of the test.
+class RWLockTest : public ::testing::Test {
+ protected:
+  void TearDown() override { EXPECT_TRUE(is_free(lock)); }
+
+  Future<void> visitor(char mark) { return spawn(visit(lock, log, mark)); }
+  /// `n` tasks that read and count themselves in `read`.
+  std::vector<Future<void>> crowd(std::size_t n) {
+    std::vector<Future<void>> all;
+    for (std::size_t i = 0; i < n; ++i) {
+      all.push_back(spawn([this]() -> Task<> {
+        auto reader = co_await lock.read();
+        ++read;
+      }));
+    }
+    return all;
+  }
+
   RWLock lock;
+  std::string log;
+  std::size_t read = 0;
+};
+
+TEST_F(RWLockTest, IsSharedByReadersAndTakenAloneByAWriter) {
   {
     auto a = lock.try_read(), b = lock.try_read();
     EXPECT_TRUE(a && b);
@@ -59,7 +80,6 @@ TEST(RWLock, IsSharedByReadersAndTakenAloneByAWriter) {
     EXPECT_FALSE(lock.try_write());
     EXPECT_FALSE(lock.try_read());
   }
-  EXPECT_TRUE(is_free(lock));
 }
 
 TEST(RWLock, MayBeTakenByWhateverTheStandardLibraryHasForLocks) {
@@ -78,9 +98,8 @@ TEST(RWLock, MayBeTakenByWhateverTheStandardLibraryHasForLocks) {
   EXPECT_TRUE(is_free(a) && is_free(b));
 }
 
-TEST(RWLock, IsHeldByItsGuardUntilTheGuardDies) {
+TEST_F(RWLockTest, IsHeldByItsGuardUntilTheGuardDies) {
   static_assert(!std::is_copy_constructible_v<RWLock::Guard> && std::is_nothrow_move_constructible_v<RWLock::Guard>);
-  RWLock lock;
   run([&]() -> Task<> {
     {
       auto guard = co_await lock.write();
@@ -100,11 +119,9 @@ TEST(RWLock, IsHeldByItsGuardUntilTheGuardDies) {
     auto guard = sync_wait(lock.write());
     EXPECT_TRUE(lock.statistics().writing);
   }
-  EXPECT_TRUE(is_free(lock));
 }
 
-TEST(RWLock, RefusesTheReleaseOfAStranger) {
-  RWLock lock;
+TEST_F(RWLockTest, RefusesTheReleaseOfAStranger) {
   EXPECT_THROW(lock.unlock(), std::logic_error);
   EXPECT_THROW(lock.unlock_shared(), std::logic_error);
   {
@@ -117,11 +134,9 @@ TEST(RWLock, RefusesTheReleaseOfAStranger) {
     EXPECT_THROW(lock.unlock_shared(), std::logic_error);
     EXPECT_TRUE(lock.statistics().writing);
   }
-  EXPECT_TRUE(is_free(lock));  // it works as before
 }
 
-TEST(RWLock, RefusesToBlockALoopEvenWhenItIsFree) {
-  RWLock lock;
+TEST_F(RWLockTest, RefusesToBlockALoopEvenWhenItIsFree) {
   run([&]() -> Task<> {
     EXPECT_THROW(lock.lock(), std::logic_error);
     EXPECT_THROW(lock.lock_shared(), std::logic_error);
@@ -131,16 +146,13 @@ TEST(RWLock, RefusesToBlockALoopEvenWhenItIsFree) {
     lock.unlock_shared();
     co_return;
   });
-  EXPECT_TRUE(is_free(lock));
 }
 
-TEST(RWLock, ServesInOrderOfArrivalAndLetsConsecutiveReadersInTogether) {
-  RWLock lock;
-  std::string log;
+TEST_F(RWLockTest, ServesInOrderOfArrivalAndLetsConsecutiveReadersInTogether) {
   testing::run([&]() -> Task<> {
     std::vector<Future<void>> all;
     auto guard = co_await lock.write();
-    for (const char mark : std::string("abCdeFG")) all.push_back(spawn(visit(lock, log, mark)));
+    for (const char mark : std::string("abCdeFG")) all.push_back(visitor(mark));
     co_await turns(2);
     EXPECT_EQ(lock.statistics().waiters, 7u);
     {
@@ -152,15 +164,12 @@ TEST(RWLock, ServesInOrderOfArrivalAndLetsConsecutiveReadersInTogether) {
     for (Future<void>& f : all) co_await f;
   });
   EXPECT_EQ(log, "+a+b-a-b+C-C+d+e-d-e+F-F+G-G");
-  EXPECT_TRUE(is_free(lock));
 }
 
-TEST(RWLock, HoldsBackReadersBehindAWriterThatWaits) {
-  RWLock lock;
-  std::string log;
+TEST_F(RWLockTest, HoldsBackReadersBehindAWriterThatWaits) {
   testing::run([&]() -> Task<> {
     auto first = lock.try_read();
-    Future<void> writer = spawn(visit(lock, log, 'W')), late = spawn(visit(lock, log, 'r'));
+    Future<void> writer = visitor('W'), late = visitor('r');
     co_await turns(3);
     EXPECT_FALSE(lock.try_read());
     EXPECT_FALSE(lock.try_lock_shared());
@@ -172,8 +181,7 @@ TEST(RWLock, HoldsBackReadersBehindAWriterThatWaits) {
   EXPECT_EQ(log, "+W-W+r-r");
 }
 
-TEST(RWLock, LetsNoWriterStarveAmongReadersThatOverlapForEver) {
-  RWLock lock;
+TEST_F(RWLockTest, LetsNoWriterStarveAmongReadersThatOverlapForEver) {
   bool written = false;
   long reads = 0;
   testing::run([&]() -> Task<> {
@@ -198,11 +206,9 @@ TEST(RWLock, LetsNoWriterStarveAmongReadersThatOverlapForEver) {
   EXPECT_LT(reads, 20);
 }
 
-TEST(RWLock, LetsInACrowdOfReadersThatWaitForEachOther) {  // more than one batch
+TEST_F(RWLockTest, LetsInACrowdOfReadersThatWaitForEachOther) {  // more than one batch
   const std::size_t n = 150;
-  RWLock lock;
   Barrier barrier(n);
-  std::string log;
   testing::run([&]() -> Task<> {
     auto guard = lock.try_write();
     std::vector<Future<void>> all;
@@ -213,28 +219,19 @@ TEST(RWLock, LetsInACrowdOfReadersThatWaitForEachOther) {  // more than one batc
       }));
     }
     co_await turns(2);
-    all.push_back(spawn(visit(lock, log, 'W')));
+    all.push_back(visitor('W'));
     co_await turns(2);
     guard.reset();
     for (Future<void>& f : all) co_await f;
   });
   EXPECT_EQ(log, "+W-W");
-  EXPECT_TRUE(is_free(lock));
 }
 
-TEST(RWLock, LetsInTheRestOfACrowdWhenTheFirstBatchIsCancelledBeforeItRuns) {  // [W10]
+TEST_F(RWLockTest, LetsInTheRestOfACrowdWhenTheFirstBatchIsCancelledBeforeItRuns) {  // [W10]
   const std::size_t n = 100;
-  RWLock lock;
-  std::size_t read = 0;
   testing::run([&]() -> Task<> {
     auto guard = lock.try_write();
-    std::vector<Future<void>> all;
-    for (std::size_t i = 0; i < n; ++i) {
-      all.push_back(spawn([&]() -> Task<> {
-        auto reader = co_await lock.read();
-        ++read;
-      }));
-    }
+    std::vector<Future<void>> all = crowd(n);
     co_await turns(2);
     guard.reset();
     EXPECT_GT(lock.statistics().waiters, 0u);
@@ -243,24 +240,14 @@ TEST(RWLock, LetsInTheRestOfACrowdWhenTheFirstBatchIsCancelledBeforeItRuns) {  /
     for (std::size_t i = batch; i < n; ++i) co_await all[i];
     EXPECT_EQ(read, n - batch);
   });
-  EXPECT_TRUE(is_free(lock));
 }
 
-TEST(RWLock, LetsInTheRestOfACrowdBesideAReaderThatStays) {  // [W10], with nobody of the batch left to go on
+TEST_F(RWLockTest, LetsInTheRestOfACrowdBesideAReaderThatStays) {  // [W10], with nobody of the batch left to go on
   const std::size_t n = 100;
-  RWLock lock;
-  std::size_t read = 0;
-  std::string log;
   testing::run([&]() -> Task<> {
     auto stays = lock.try_read();
-    Future<void> writer = spawn(visit(lock, log, 'W'));
-    std::vector<Future<void>> all;
-    for (std::size_t i = 0; i < n; ++i) {
-      all.push_back(spawn([&]() -> Task<> {
-        auto reader = co_await lock.read();
-        ++read;
-      }));
-    }
+    Future<void> writer = visitor('W');
+    std::vector<Future<void>> all = crowd(n);
     co_await turns(2);
     writer.cancel();
     const std::size_t batch = lock.statistics().readers - 1;
@@ -270,15 +257,12 @@ TEST(RWLock, LetsInTheRestOfACrowdBesideAReaderThatStays) {  // [W10], with nobo
     EXPECT_EQ(read, n - batch);
     EXPECT_EQ(lock.statistics().waiters, 0u);
   });
-  EXPECT_TRUE(is_free(lock));
 }
 
-TEST(RWLock, PassesOnWhatWasGrantedToAWriterThatIsCancelledBeforeItRuns) {  // [W10]
-  RWLock lock;
-  std::string log;
+TEST_F(RWLockTest, PassesOnWhatWasGrantedToAWriterThatIsCancelledBeforeItRuns) {  // [W10]
   testing::run([&]() -> Task<> {
     auto guard = lock.try_read();
-    Future<void> w = spawn(visit(lock, log, 'W')), a = spawn(visit(lock, log, 'a')), b = spawn(visit(lock, log, 'b'));
+    Future<void> w = visitor('W'), a = visitor('a'), b = visitor('b');
     co_await turns(2);
     guard.reset();
     EXPECT_TRUE(lock.statistics().writing);
@@ -289,15 +273,12 @@ TEST(RWLock, PassesOnWhatWasGrantedToAWriterThatIsCancelledBeforeItRuns) {  // [
     EXPECT_TRUE(w.done());
   });
   EXPECT_EQ(log, "+a+b-a-b");
-  EXPECT_TRUE(is_free(lock));
 }
 
-TEST(RWLock, PassesOnToTheWriterWhenTheLastReaderIsCancelledBeforeItRuns) {  // [W10]
-  RWLock lock;
-  std::string log;
+TEST_F(RWLockTest, PassesOnToTheWriterWhenTheLastReaderIsCancelledBeforeItRuns) {  // [W10]
   testing::run([&]() -> Task<> {
     auto guard = lock.try_write();
-    Future<void> a = spawn(visit(lock, log, 'a')), b = spawn(visit(lock, log, 'b')), w = spawn(visit(lock, log, 'W'));
+    Future<void> a = visitor('a'), b = visitor('b'), w = visitor('W');
     co_await turns(2);
     guard.reset();
     a.cancel();
@@ -307,15 +288,12 @@ TEST(RWLock, PassesOnToTheWriterWhenTheLastReaderIsCancelledBeforeItRuns) {  // 
     co_await w;
   });
   EXPECT_EQ(log, "+W-W");
-  EXPECT_TRUE(is_free(lock));
 }
 
-TEST(RWLock, IsNotTheCancellersFaultWhenAStrangerReleasedItInItsPlace) {  // [W10]
-  RWLock lock;
-  std::string log;
+TEST_F(RWLockTest, IsNotTheCancellersFaultWhenAStrangerReleasedItInItsPlace) {  // [W10]
   testing::run([&]() -> Task<> {
     auto guard = lock.try_read();
-    Future<void> w = spawn(visit(lock, log, 'W'));
+    Future<void> w = visitor('W');
     co_await turns(2);
     guard.reset();
     lock.unlock();  // it was handed to w
@@ -324,15 +302,12 @@ TEST(RWLock, IsNotTheCancellersFaultWhenAStrangerReleasedItInItsPlace) {  // [W1
     EXPECT_TRUE(w.done());
   });
   EXPECT_EQ(log, "");
-  EXPECT_TRUE(is_free(lock));
 }
 
-TEST(RWLock, LetsReadersInWhenTheWriterThatHeldThemBackIsCancelled) {
-  RWLock lock;
-  std::string log;
+TEST_F(RWLockTest, LetsReadersInWhenTheWriterThatHeldThemBackIsCancelled) {
   testing::run([&]() -> Task<> {
     auto guard = lock.try_read();
-    Future<void> w = spawn(visit(lock, log, 'W')), a = spawn(visit(lock, log, 'a'));
+    Future<void> w = visitor('W'), a = visitor('a');
     co_await turns(2);
     w.cancel();
     EXPECT_EQ(lock.statistics().readers, 2u);
@@ -340,11 +315,9 @@ TEST(RWLock, LetsReadersInWhenTheWriterThatHeldThemBackIsCancelled) {
     EXPECT_TRUE(lock.try_read());
   });
   EXPECT_EQ(log, "+a-a");
-  EXPECT_TRUE(is_free(lock));
 }
 
-TEST(RWLock, LetsReadersInWhenATimeoutTakesAwayTheWriterThatHeldThemBack) {
-  RWLock lock;
+TEST_F(RWLockTest, LetsReadersInWhenATimeoutTakesAwayTheWriterThatHeldThemBack) {
   const auto result = testing::run([&]() -> Task<> {
     auto guard = co_await lock.read();
     Future<void> writer =
@@ -355,33 +328,25 @@ TEST(RWLock, LetsReadersInWhenATimeoutTakesAwayTheWriterThatHeldThemBack) {
     co_await writer;
   });
   EXPECT_EQ(result.elapsed, 3s);
-  EXPECT_TRUE(is_free(lock));
 }
 
-TEST(RWLock, IsLeftByAThreadWhoseTimeoutPasses) {
+TEST_F(RWLockTest, IsLeftByAThreadWhoseTimeoutPasses) {
   testing::VirtualTime time;
-  RWLock lock;
-  {
-    auto guard = lock.try_read();
-    EXPECT_THROW((void)sync_wait(timeout(2s, lock.write())), TimeoutError);
-    EXPECT_EQ(time.elapsed(), 2s);
-    EXPECT_EQ(lock.statistics().waiters, 0u);
-  }
-  EXPECT_TRUE(is_free(lock));
+  auto guard = lock.try_read();
+  EXPECT_THROW((void)sync_wait(timeout(2s, lock.write())), TimeoutError);
+  EXPECT_EQ(time.elapsed(), 2s);
+  EXPECT_EQ(lock.statistics().waiters, 0u);
 }
 
-TEST(RWLock, IsNotTakenInACancelledScope) {
-  RWLock lock;
-  std::string log;
+TEST_F(RWLockTest, IsNotTakenInACancelledScope) {
   testing::run([&]() -> Task<> {
-    Future<void> r = spawn(visit(lock, log, 'r')), w = spawn(visit(lock, log, 'W'));
+    Future<void> r = visitor('r'), w = visitor('W');
     r.cancel();
     w.cancel();
     co_await turns(3);
     EXPECT_TRUE(r.done() && w.done());
   });
   EXPECT_EQ(log, "");
-  EXPECT_TRUE(is_free(lock));
 }
 
 TEST(RWLock, IsFreeWhereverATaskIsCancelled) {
@@ -410,8 +375,7 @@ TEST(RWLock, IsFreeWhereverATaskIsCancelled) {
   EXPECT_GT(runs, 20);
 }
 
-TEST(RWLock, IsLeftByACancelledThreadInReadAndWriteButNotInLock) {
-  RWLock lock;
+TEST_F(RWLockTest, IsLeftByACancelledThreadInReadAndWriteButNotInLock) {
   bool locked = false, shared = false;
   run([&]() -> Task<> {
     const auto waiting = [&](std::size_t n) -> Task<> {
@@ -441,12 +405,10 @@ TEST(RWLock, IsLeftByACancelledThreadInReadAndWriteButNotInLock) {
     co_await shares;
   });
   EXPECT_TRUE(locked && shared);
-  EXPECT_TRUE(is_free(lock));
 }
 
-TEST(RWLock, IsNotLostWhenThreadsAreCancelledWhileItIsReleased) {
+TEST_F(RWLockTest, IsNotLostWhenThreadsAreCancelledWhileItIsReleased) {
   const int n = rounds(300);
-  RWLock lock;
   run([&]() -> Task<> {
     for (int i = 0; i < n; ++i) {
       auto guard = lock.try_write();
@@ -487,135 +449,6 @@ TEST(RWLock, MayBeDestroyedByWhoeverLeavesLast) {
     lock->unlock();
     for (std::thread& t : all) t.join();
     EXPECT_FALSE(lock);
-  }
-}
-
-/// What an RWLock guards: plain numbers, so that a lack of exclusion shows, to ThreadSanitizer too.
-struct Shared {
-  RWLock lock;
-  long a = 0, b = 0;
-  std::atomic<int> readers{0}, writers{0}, most_readers{0};
-  std::atomic<long> writes{0}, reads{0};
-
-  void enter_read() {
-    const int n = ++readers;
-    if (n > most_readers) most_readers = n;
-    EXPECT_EQ(writers, 0);
-    EXPECT_EQ(a, b);
-    ++reads;
-  }
-  void leave_read() {
-    EXPECT_EQ(a, b);
-    --readers;
-  }
-  void enter_write() {
-    EXPECT_EQ(++writers, 1);
-    EXPECT_EQ(readers, 0);
-    ++a;
-    ++writes;
-  }
-  void leave_write() {
-    ++b;
-    --writers;
-  }
-};
-
-/// One visit by a task, with a turn inside now and then.
-Task<> pass(Shared& shared, bool writes, bool dawdles) {
-  if (writes) {
-    auto guard = co_await shared.lock.write();
-    shared.enter_write();
-    if (dawdles) co_await turns(1);
-    shared.leave_write();
-  } else {
-    auto guard = co_await shared.lock.read();
-    shared.enter_read();
-    if (dawdles) co_await turns(1);
-    shared.leave_read();
-  }
-}
-
-/// One visit by a thread, in one of the ways there are.
-void pass_in_thread(Shared& shared, unsigned how) {
-  if (how % 4 == 0) {
-    std::scoped_lock guard(shared.lock);
-    shared.enter_write();
-    shared.leave_write();
-  } else if (how % 4 == 1) {
-    auto guard = sync_wait(shared.lock.write());
-    shared.enter_write();
-    shared.leave_write();
-  } else if (how % 4 == 2) {
-    std::shared_lock guard(shared.lock);
-    shared.enter_read();
-    shared.leave_read();
-  } else {
-    auto guard = sync_wait(shared.lock.read());
-    shared.enter_read();
-    shared.leave_read();
-  }
-}
-
-TEST(RWLock, KeepsWritersAloneAmongPlainThreads) {
-  const int n = rounds(20'000);
-  Shared shared;
-  std::vector<std::thread> threads;
-  for (unsigned t = 0; t < 4; ++t) {
-    threads.emplace_back([&, t] {
-      std::mt19937 random(t);
-      for (int i = 0; i < n; ++i) pass_in_thread(shared, static_cast<unsigned>(random()));
-    });
-  }
-  for (std::thread& t : threads) t.join();
-  EXPECT_EQ(shared.reads + shared.writes, 4L * n);
-  EXPECT_EQ(shared.a, shared.writes);
-  EXPECT_TRUE(is_free(shared.lock));
-}
-
-TEST(RWLock, KeepsWritersAloneAmongTasksOfTwoLoopsAndThreadsWhileSomeAreCancelled) {
-  const int n = rounds(2000);
-  for (unsigned seed = 1; seed <= 3; ++seed) {
-    SCOPED_TRACE(seed);
-    Shared shared;
-    std::atomic<long> done{0};
-    const auto visitor = [&](unsigned mine) -> Task<> {
-      std::mt19937 random(mine);
-      for (int i = 0; i < n; ++i) {
-        const bool writes = random() % 4 == 0;
-        co_await pass(shared, writes, random() % 8 == 0);
-        ++done;
-      }
-    };
-    // Starts visits of which some are cancelled, before, while and after the lock is granted to them.
-    const auto canceller = [&](unsigned mine) -> Task<> {
-      std::mt19937 random(mine);
-      for (int i = 0; i < n; ++i) {
-        const bool writes = random() % 2 == 0;
-        Future<void> f = spawn([&shared, writes]() -> Task<> { co_await pass(shared, writes, false); });
-        co_await turns(static_cast<int>(random() % 4));
-        f.cancel();
-        try {
-          co_await f;
-          ++done;
-        } catch (const Cancelled&) {
-        }
-      }
-    };
-    const auto loop = [&](unsigned mine) {
-      run([&]() -> Task<> { co_await gather(visitor(mine), visitor(mine + 1), canceller(mine + 2)); });
-    };
-    const auto thread = [&](unsigned mine) {
-      std::mt19937 random(mine);
-      for (int i = 0; i < n; ++i, ++done) pass_in_thread(shared, static_cast<unsigned>(random()));
-    };
-    std::thread strands[] = {std::thread(loop, 10 * seed), std::thread(loop, 10 * seed + 3),
-                             std::thread(thread, 10 * seed + 6), std::thread(thread, 10 * seed + 7)};
-    for (std::thread& t : strands) t.join();
-    EXPECT_EQ(shared.reads + shared.writes, done);
-    EXPECT_EQ(shared.a, shared.writes);
-    EXPECT_EQ(shared.b, shared.writes);
-    EXPECT_GT(shared.most_readers, 1);
-    EXPECT_TRUE(is_free(shared.lock));
   }
 }
 
