@@ -21,81 +21,49 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::checkpoint_throws;
+using test::errors_of;
 using test::fail_after;
+using test::fail_when_cancelled;
 using test::forever;
 using test::give;
 using test::turns;
 
 /// The texts of a group's errors, nested groups in brackets.
-std::string text_of(const ExceptionGroup& group) {
-  std::string text;
-  for (const auto& error : group) {
-    try {
-      std::rethrow_exception(error);
-    } catch (const ExceptionGroup& nested) {
-      text += "[" + text_of(nested) + "]";
-    } catch (const std::exception& e) {
-      text += std::string(e.what()) + " ";
-    }
-  }
-  return text;
-}
-
 // 37. test_asyncio/test_taskgroups.py: test_taskgroup_15, test_error_and_cancel.
 TEST(Scopes, AGroupThatFailsWhileItIsCancelledFromOutsideThrowsItsErrorAndTheCancelIsStillThere) {
   testing::run([]() -> Task<> {
     std::string log;
-    const auto fails = []() -> Task<> {
-      try {
-        co_await forever();
-      } catch (const Cancelled&) {
-        throw std::runtime_error("child");
-      }
-    };
     const auto group = [&](TaskGroup& g) -> Task<> {
-      g.spawn(fails());
+      g.spawn(fail_when_cancelled("child"));
       co_await forever();
     };
     Future<void> f = spawn([&]() -> Task<> {
-      try {
-        co_await with_task_group(group);
-      } catch (const ExceptionGroup& errors) {
-        log = text_of(errors);
-      }
+      log = co_await errors_of(with_task_group(group));
       co_await yield_now();
       ADD_FAILURE();
     });
     co_await turns(3);
     f.cancel();
     EXPECT_THROW(co_await f, Cancelled);
-    EXPECT_EQ(log, "child ");
+    EXPECT_EQ(log, "child;");
   });
 }
 
 // 38. test_asyncio/test_taskgroups.py: test_nested_groups_both_cancelled.
 TEST(Scopes, AnInnerAndAnOuterGroupThatFailInOneTurnReportEachTheirOwn) {
   testing::run([]() -> Task<> {
-    std::string inner_errors, outer_errors;
+    std::string inner_errors;
     const auto inner = [](TaskGroup& g) -> Task<> {
       g.spawn(fail_after(1s, "inner"));
       co_return;
     };
     const auto outer = [&](TaskGroup& g) -> Task<> {
       g.spawn(fail_after(1s, "outer"));
-      try {
-        co_await with_task_group(inner);
-      } catch (const ExceptionGroup& errors) {
-        inner_errors = text_of(errors);
-      }
+      inner_errors = co_await errors_of(with_task_group(inner));
       EXPECT_TRUE(co_await checkpoint_throws());  // the outer group is cancelled
     };
-    try {
-      co_await with_task_group(outer);
-    } catch (const ExceptionGroup& errors) {
-      outer_errors = text_of(errors);
-    }
-    EXPECT_EQ(inner_errors, "inner ");
-    EXPECT_EQ(outer_errors, "outer ");
+    EXPECT_EQ(co_await errors_of(with_task_group(outer)), "outer;");
+    EXPECT_EQ(inner_errors, "inner;");
     EXPECT_FALSE(co_await checkpoint_throws());
   });
 }
@@ -105,18 +73,9 @@ TEST(Scopes, AnErrorOfTheBodyWhileAChildsErrorCancelsItIsInTheGroupToo) {
   testing::run([]() -> Task<> {
     const auto body = [](TaskGroup& g) -> Task<> {
       g.spawn(fail_after(1s, "child"));
-      try {
-        co_await forever();
-      } catch (const Cancelled&) {
-        throw std::runtime_error("body");
-      }
+      co_await fail_when_cancelled("body");
     };
-    try {
-      co_await with_task_group(body);
-      ADD_FAILURE();
-    } catch (const ExceptionGroup& errors) {
-      EXPECT_EQ(text_of(errors), "child body ");
-    }
+    EXPECT_EQ(co_await errors_of(with_task_group(body)), "child;body;");
   });
 }
 
@@ -308,12 +267,7 @@ TEST(Scopes, AChildThatIsStartedSaysItsValueOrThatItNeverWill) {
       Future<int> never = started(g, crash, true);
       co_await never;
     };
-    try {
-      co_await with_task_group(crashes);
-      ADD_FAILURE();
-    } catch (const ExceptionGroup& errors) {
-      EXPECT_NE(text_of(errors).find("before it started"), std::string::npos);
-    }
+    EXPECT_NE((co_await errors_of(with_task_group(crashes))).find("before it started"), std::string::npos);
     const auto returns = [&](TaskGroup& g) -> Task<> {
       Future<int> never = started(g, nothing, false);
       EXPECT_THROW(co_await never, std::logic_error);  // broken promise

@@ -195,11 +195,7 @@ TEST(CancelScope, LetsAForeignExceptionPass) {
     CancelScope scope;
     const auto body = [&]() -> Task<> {
       scope.cancel();
-      try {
-        co_await yield_now();
-      } catch (const Cancelled&) {
-        throw std::runtime_error("in the clean-up");
-      }
+      co_await test::fail_when_cancelled("in the clean-up");
     };
     EXPECT_THROW(static_cast<void>(co_await scope.run(body)), std::runtime_error);
     EXPECT_TRUE(scope.cancel_called());

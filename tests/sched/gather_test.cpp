@@ -8,16 +8,16 @@
 #include <vector>
 
 #include "plait/plait.hpp"
+#include "support/tasks.hpp"
 
 namespace plait {
 namespace {
 
 using namespace std::chrono_literals;
+using test::errors_of;
+using test::fail_when_cancelled;
+using test::give;
 
-Task<int> give(int n) {
-  co_await yield_now();
-  co_return n;
-}
 Task<> fail_after(int turns, const char* text) {
   for (int i = 0; i < turns; ++i) co_await yield_now();
   throw std::runtime_error(text);
@@ -29,17 +29,6 @@ Task<> until_cancelled(int& cancelled) {
     ++cancelled;
     throw;
   }
-}
-
-/// The texts of the errors that `task` fails with as a group.
-Task<std::vector<std::string>> errors_of(Task<> task) {
-  std::vector<std::string> texts;
-  try {
-    co_await std::move(task);
-  } catch (const ExceptionGroup& group) {
-    for (const auto& error : group) texts.push_back(describe(error));
-  }
-  co_return texts;
 }
 
 TEST(Gather, GivesResultsInTheOrderOfItsArguments) {
@@ -102,35 +91,19 @@ TEST(Gather, RunsSideBySide) {
 TEST(Gather, CancelsTheRestAtTheFirstFailureAndThrowsAGroupEvenOfOne) {
   int cancelled = 0;
   run([&]() -> Task<> {
-    const auto errors = co_await errors_of([](int& cancelled) -> Task<> {
-      co_await gather(until_cancelled(cancelled), fail_after(2, "one"), until_cancelled(cancelled));
-    }(cancelled));
-    EXPECT_EQ(errors, std::vector<std::string>{"std::runtime_error: one"});
+    auto all = gather(until_cancelled(cancelled), fail_after(2, "one"), until_cancelled(cancelled));
+    EXPECT_EQ(co_await errors_of(std::move(all)), "one;");
   });
   EXPECT_EQ(cancelled, 2);
 }
 
-Task<> three_failures() { co_await gather(fail_after(1, "a"), fail_after(1, "b"), fail_after(0, "c")); }
-
 TEST(Gather, ThrowsAllErrorsTogetherInTheOrderOfItsArguments) {
   run([]() -> Task<> {
     // All of them fail in one turn or on their way out: none is lost.
-    const auto late = [](const char* text) -> Task<> {
-      try {
-        co_await sleep(1000h);
-      } catch (const Cancelled&) {
-      }
-      throw std::runtime_error(text);
-    };
-    std::vector<std::string> texts;
-    try {
-      co_await gather(late("x"), fail_after(1, "y"), late("z"));
-    } catch (const ExceptionGroup& group) {
-      for (const auto& error : group) texts.push_back(describe(error));
-    }
-    EXPECT_EQ(texts,
-              (std::vector<std::string>{"std::runtime_error: x", "std::runtime_error: y", "std::runtime_error: z"}));
-    EXPECT_EQ((co_await errors_of(three_failures())).back(), "std::runtime_error: c");
+    auto late = gather(fail_when_cancelled("x"), fail_after(1, "y"), fail_when_cancelled("z"));
+    EXPECT_EQ(co_await errors_of(std::move(late)), "x;y;z;");
+    auto at_once = gather(fail_after(1, "a"), fail_after(1, "b"), fail_after(0, "c"));
+    EXPECT_TRUE((co_await errors_of(std::move(at_once))).ends_with("c;"));
   });
 }
 
@@ -165,17 +138,7 @@ TEST(Gather, ReportsAnErrorOfAChildRatherThanTheCancelFromOutside) {  // behavio
   run([]() -> Task<> {
     bool pending = false;
     Future<void> f = spawn([&]() -> Task<> {
-      const auto bad = []() -> Task<> {
-        try {
-          co_await sleep(1000h);
-        } catch (const Cancelled&) {
-        }
-        throw std::runtime_error("in clean-up");
-      };
-      try {
-        co_await gather(bad());
-      } catch (const ExceptionGroup&) {
-      }
+      EXPECT_EQ(co_await errors_of(gather(fail_when_cancelled("in clean-up"))), "in clean-up;");
       try {
         co_await yield_now();
       } catch (const Cancelled&) {

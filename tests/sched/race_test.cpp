@@ -22,6 +22,7 @@ using test::forever;
 using test::give;
 using test::give_after;
 using test::Live;
+using test::live_forever;
 using test::turns;
 
 TEST(Race, GivesTheValueOfWhoEndsFirstAndSaysWho) {
@@ -209,16 +210,7 @@ TEST(Race, DropsALateValueWithoutOnLate) {
 
 TEST(Race, ReportsTheErrorOfALoser) {
   test::Unretrieved unretrieved;
-  testing::run([]() -> Task<> {
-    const auto fails_late = []() -> Task<> {
-      try {
-        co_await forever();
-      } catch (const Cancelled&) {
-        throw std::runtime_error("in the loser");
-      }
-    };
-    co_await race(sleep(1s), fails_late(), forever());
-  });
+  testing::run([]() -> Task<> { co_await race(sleep(1s), test::fail_when_cancelled("in the loser"), forever()); });
   ASSERT_EQ(unretrieved.seen().size(), 1u);
   EXPECT_NE(unretrieved.seen()[0].find("in the loser"), std::string::npos);
 }
@@ -248,11 +240,7 @@ TEST(Race, TakesARangeAndGivesTheIndex) {
 TEST(Race, IsCancelledWithAllThatRace) {
   testing::run([]() -> Task<> {
     int live = 0;
-    const auto one = [&]() -> Task<> {
-      Live here(live);
-      co_await forever();
-    };
-    EXPECT_THROW(co_await timeout(1s, race(one(), one(), one())), TimeoutError);
+    EXPECT_THROW(co_await timeout(1s, race(live_forever(live), live_forever(live), live_forever(live))), TimeoutError);
     EXPECT_EQ(live, 0);
   });
 }

@@ -18,27 +18,15 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::checkpoint_throws;
+using test::errors_of;
 using test::fail_after;
+using test::fail_when_cancelled;
 using test::forever;
 using test::give;
 using test::give_after;
 using test::Live;
+using test::live_forever;
 using test::turns;
-
-/// The texts of what `task` fails with as a group, sorted as they come; "nothing" if it does not.
-template <class T>
-Task<std::string> errors_of(Task<T> task) {
-  try {
-    co_await std::move(task);
-  } catch (const ExceptionGroup& group) {
-    std::string text;
-    for (const auto& error : group) text += describe(error).substr(describe(error).find(": ") + 2) + ";";
-    co_return text;
-  } catch (const Cancelled&) {
-    co_return "cancelled";
-  }
-  co_return "nothing";
-}
 
 TEST(TaskGroup, EndsWhenAllItsChildrenHaveEnded) {
   testing::VirtualTime time;
@@ -81,18 +69,13 @@ TEST(TaskGroup, IsCancelledByTheFirstFailureOfAChildAndThrowsItAsAGroup) {
   testing::VirtualTime time;
   run([&]() -> Task<> {
     int live = 0;
-    const auto child = [&]() -> Task<> {
-      Live here(live);
-      co_await forever();
-    };
     const auto body = [&](TaskGroup& group) -> Task<> {
-      group.spawn(child());
+      group.spawn(live_forever(live));
       group.spawn(fail_after(1s, "first"));
       group.spawn(fail_after(2s, "second"));
-      Live here(live);
-      co_await forever();
+      co_await live_forever(live);
     };
-    EXPECT_EQ(co_await errors_of<void>(with_task_group(body)), "first;");
+    EXPECT_EQ(co_await errors_of(with_task_group(body)), "first;");
     EXPECT_EQ(live, 0);
     EXPECT_EQ(time.elapsed(), 1s);
     co_await yield_now();
@@ -102,35 +85,24 @@ TEST(TaskGroup, IsCancelledByTheFirstFailureOfAChildAndThrowsItAsAGroup) {
 TEST(TaskGroup, IsCancelledByAFailureOfItsBody) {
   testing::run([]() -> Task<> {
     int live = 0;
-    const auto child = [&]() -> Task<> {
-      Live here(live);
-      co_await forever();
-    };
     const auto body = [&](TaskGroup& group) -> Task<> {
-      group.spawn(child());
+      group.spawn(live_forever(live));
       co_await fail_after(1s, "body");
     };
-    EXPECT_EQ(co_await errors_of<void>(with_task_group(body)), "body;");
+    EXPECT_EQ(co_await errors_of(with_task_group(body)), "body;");
     EXPECT_EQ(live, 0);
   });
 }
 
 TEST(TaskGroup, CollectsEverythingThatFailed) {
   testing::run([]() -> Task<> {
-    const auto fails_while_cancelled = [](const char* text) -> Task<> {
-      try {
-        co_await forever();
-      } catch (const Cancelled&) {
-        throw std::runtime_error(text);
-      }
-    };
     const auto body = [&](TaskGroup& group) -> Task<> {
-      group.spawn(fails_while_cancelled("a"));
+      group.spawn(fail_when_cancelled("a"));
       group.spawn(fail_after(1s, "b"));
       group.spawn(fail_after(1s, "c"));
-      co_await fails_while_cancelled("body");
+      co_await fail_when_cancelled("body");
     };
-    const std::string errors = co_await errors_of<void>(with_task_group(body));
+    const std::string errors = co_await errors_of(with_task_group(body));
     for (const char* text : {"a;", "b;", "body;"}) EXPECT_NE(errors.find(text), std::string::npos) << errors;
   });
 }
@@ -141,7 +113,7 @@ TEST(TaskGroup, ReportsOnceAnExceptionThatArrivesTwice) {
       Future<void> f = group.spawn(fail_after(1s, "once"));
       co_await f;
     };
-    EXPECT_EQ(co_await errors_of<void>(with_task_group(body)), "once;");
+    EXPECT_EQ(co_await errors_of(with_task_group(body)), "once;");
     Future<void> f;
     const auto waits = [&]() -> Task<> { co_await shield(f); };
     const auto two_wait = [&](TaskGroup& group) -> Task<> {
@@ -150,7 +122,7 @@ TEST(TaskGroup, ReportsOnceAnExceptionThatArrivesTwice) {
       group.spawn(waits());
       co_await shield(f);
     };
-    EXPECT_EQ(co_await errors_of<void>(with_task_group(two_wait)), "once;");
+    EXPECT_EQ(co_await errors_of(with_task_group(two_wait)), "once;");
   });
 }
 
@@ -162,7 +134,7 @@ TEST(TaskGroup, OwnsTheErrorOfAChildWhoseFutureIsDropped) {
       Future<void> kept = group.spawn(fail_after(1s, "kept"));
       co_await forever();
     };
-    EXPECT_NE(co_await errors_of<void>(with_task_group(body)), "nothing");
+    EXPECT_NE(co_await errors_of(with_task_group(body)), "nothing");
   });
   EXPECT_TRUE(unretrieved.seen().empty());
 }
@@ -255,16 +227,12 @@ TEST(TaskGroup, LetsOneChildBeCancelledAndTheOthersGoOn) {
 TEST(TaskGroup, IsCancelledFromOutsideWithAllItsChildrenAndPassesThatOn) {
   testing::run([]() -> Task<> {
     int live = 0;
-    const auto child = [&]() -> Task<> {
-      Live here(live);
-      co_await forever();
-    };
     const auto body = [&](TaskGroup& group) -> Task<> {
-      for (int i = 0; i < 5; ++i) group.spawn(child());
+      for (int i = 0; i < 5; ++i) group.spawn(live_forever(live));
       co_await forever();
     };
     const auto through = [&](TaskGroup& group) -> Task<int> {
-      for (int i = 0; i < 5; ++i) group.spawn(child());
+      for (int i = 0; i < 5; ++i) group.spawn(live_forever(live));
       co_return 1;
     };
     Future<void> f = spawn([&]() -> Task<> { co_await with_task_group(body); });
@@ -292,15 +260,8 @@ TEST(TaskGroup, GivesItsValueWhenACancelFromOutsideFoundAllChildrenDone) {
 
 TEST(TaskGroup, ThrowsItsErrorsWhenItFailedAndWasCancelledFromOutsideAndTheNextCheckpointThrows) {
   testing::run([]() -> Task<> {
-    const auto fails = []() -> Task<> {
-      try {
-        co_await forever();
-      } catch (const Cancelled&) {
-        throw std::runtime_error("failed");
-      }
-    };
     const auto body = [&](TaskGroup& group) -> Task<> {
-      group.spawn(fails());
+      group.spawn(fail_when_cancelled("failed"));
       co_await forever();
     };
     CancelScope scope;
@@ -311,7 +272,7 @@ TEST(TaskGroup, ThrowsItsErrorsWhenItFailedAndWasCancelledFromOutsideAndTheNextC
         co_await turns(3);
         scope.cancel();
       });
-      errors = co_await errors_of<void>(with_task_group(body));
+      errors = co_await errors_of(with_task_group(body));
       threw = co_await checkpoint_throws();
     };
     EXPECT_TRUE(co_await scope.run(inside));
@@ -371,7 +332,7 @@ TEST(TaskGroup, ShieldsAChildThatAsksForIt) {
       group.spawn(fail_after(1s, "x"));
       co_return;
     };
-    EXPECT_EQ(co_await errors_of<void>(with_task_group(body)), "x;");
+    EXPECT_EQ(co_await errors_of(with_task_group(body)), "x;");
     EXPECT_EQ(time.elapsed(), 5s);
   });
 }
@@ -417,7 +378,7 @@ TEST(TaskGroup, HoldsTenThousandChildren) {
       }
       co_return;
     };
-    EXPECT_EQ(co_await errors_of<void>(with_task_group(body)), "last;");
+    EXPECT_EQ(co_await errors_of(with_task_group(body)), "last;");
     EXPECT_GE(ended, 9'900);
   });
 }

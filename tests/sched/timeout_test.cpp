@@ -167,16 +167,9 @@ TEST(Timeout, ReturnsAValueThatWasComputedAlthoughTheDeadlineHasPassed) {
 
 TEST(Timeout, LetsAForeignExceptionPass) {
   testing::run([]() -> Task<> {
-    const auto fails = []() -> Task<> {
-      try {
-        co_await forever();
-      } catch (const Cancelled&) {
-        throw std::runtime_error("clean-up");
-      }
-    };
-    EXPECT_THROW(co_await timeout(1s, fails()), std::runtime_error);
+    EXPECT_THROW(co_await timeout(1s, test::fail_when_cancelled("clean-up")), std::runtime_error);
     try {
-      co_await move_on_after(1s, fails());
+      co_await move_on_after(1s, test::fail_when_cancelled("clean-up"));
       ADD_FAILURE();
     } catch (const std::runtime_error& e) {
       EXPECT_STREQ(e.what(), "clean-up");

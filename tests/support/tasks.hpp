@@ -29,6 +29,14 @@ inline Task<> fail_after(Duration span, const char* text) {
   co_await sleep(span);
   throw std::runtime_error(text);
 }
+/// Waits for ever, and fails when it is cancelled.
+inline Task<> fail_when_cancelled(const char* text) {
+  try {
+    co_await forever();
+  } catch (const Cancelled&) {
+    throw std::runtime_error(text);
+  }
+}
 /// Whether a checkpoint throws here and now.
 inline Task<bool> checkpoint_throws() {
   try {
@@ -47,6 +55,26 @@ struct Live {
   ~Live() { --count; }
   int& count;
 };
+
+inline Task<> live_forever(int& count) {
+  Live here(count);
+  co_await forever();
+}
+
+/// The texts of what `awaitable` fails with as a group, "a;b;"; "nothing" if it does not.
+template <class A>
+Task<std::string> errors_of(A awaitable) {
+  try {
+    co_await std::move(awaitable);
+  } catch (const ExceptionGroup& group) {
+    std::string text;
+    for (const auto& error : group) text += describe(error).substr(describe(error).find(": ") + 2) + ";";
+    co_return text;
+  } catch (const Cancelled&) {
+    co_return "cancelled";
+  }
+  co_return "nothing";
+}
 
 /// Collects what nobody retrieved, while it lives.
 class Unretrieved {

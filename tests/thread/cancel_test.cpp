@@ -90,13 +90,9 @@ TEST(ThreadCancel, EndsARunWithAllThatItSpawned) {
   int live = 0;
   EXPECT_TRUE(is_cancelled_in([&] {
     run([&]() -> Task<> {
-      const auto child = [&]() -> Task<> {
-        test::Live here(live);
-        co_await forever();
-      };
-      Future<void> leftover = spawn(child());
+      Future<void> leftover = spawn(test::live_forever(live));
       co_await with_task_group([&](TaskGroup& group) -> Task<> {
-        group.spawn(child());
+        group.spawn(test::live_forever(live));
         co_await forever();
       });
     });
