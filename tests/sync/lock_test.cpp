@@ -55,8 +55,13 @@ TEST(Lock, RefusesARelease_WhenItIsFree) {
   lock.release();
 }
 
-TEST(Lock, RefusesToBlockALoopEvenWhenItIsFree) {
-  Lock lock;
+template <class L>
+class BlockingLock : public ::testing::Test {};
+using BlockingLocks = ::testing::Types<Lock, RLock>;
+TYPED_TEST_SUITE(BlockingLock, BlockingLocks);
+
+TYPED_TEST(BlockingLock, RefusesToBlockALoopEvenWhenItIsFree) {
+  TypeParam lock;
   run([&]() -> Task<> {
     EXPECT_THROW(lock.lock(), std::logic_error);
     EXPECT_THROW((void)lock.try_lock_for(1ms), std::logic_error);
@@ -85,62 +90,9 @@ TEST(Lock, IsHeldByItsGuardUntilTheGuardDies) {
   EXPECT_FALSE(lock.locked());
 }
 
-Task<> rotate(Lock& lock, std::string& log, char mark, int n) {
-  for (int i = 0; i < n; ++i) {
-    auto guard = co_await lock.guard();
-    log.push_back(mark);
-    co_await yield_now();
-  }
-}
-
-TEST(Lock, IsHandedRoundAmongTasksInStrictRotation) {  // behaviour 11: trio's test_generic_lock_fifo_fairness
-  Lock lock;
-  std::string log, expected;
-  run([&]() -> Task<> {
-    co_await gather(rotate(lock, log, 'a', 20), rotate(lock, log, 'b', 20), rotate(lock, log, 'c', 20));
-  });
-  for (int i = 0; i < 20; ++i) expected += "abc";
-  EXPECT_EQ(log, expected);
-}
-
 Task<> take(Lock& lock, std::string& log, char mark) {
   auto guard = co_await lock.guard();
   log.push_back(mark);
-}
-
-TEST(Lock, GoesToOneOtherWaiterWhenTheHeadIsCancelledAndItIsReleasedInOneTurn) {  // behaviour 1
-  Lock lock;
-  std::string log;
-  run([&]() -> Task<> {
-    co_await lock.acquire();
-    Future<void> a = spawn(take(lock, log, 'a')), b = spawn(take(lock, log, 'b')), c = spawn(take(lock, log, 'c'));
-    co_await turns(3);
-    a.cancel();
-    lock.release();
-    co_await b;
-    co_await c;
-    EXPECT_TRUE(a.done());
-  });
-  EXPECT_EQ(log, "bc");
-  EXPECT_FALSE(lock.locked());
-}
-
-TEST(Lock, PassesOnWhenItIsReleasedBeforeTheHeadIsCancelledInOneTurn) {  // [W10], the other order of 1
-  Lock lock;
-  std::string log;
-  run([&]() -> Task<> {
-    co_await lock.acquire();
-    Future<void> a = spawn(take(lock, log, 'a')), b = spawn(take(lock, log, 'b'));
-    co_await turns(3);
-    EXPECT_EQ(lock.statistics().waiters, 2u);
-    lock.release();
-    a.cancel();
-    co_await b;
-    co_await turns(1);
-    EXPECT_TRUE(a.done());
-  });
-  EXPECT_EQ(log, "b");
-  EXPECT_FALSE(lock.locked());
 }
 
 TEST(Lock, IsNotTheCancellersFaultWhenAStrangerReleasedItInItsPlace) {  // [W10]
@@ -237,21 +189,6 @@ TEST(Lock, IsNotLostWhenThreadsAreCancelledWhileItIsReleased) {
   });
 }
 
-TEST(Lock, IsNotLostWhenTheHeadIsCancelledBeforeItRuns) {  // behaviour 2
-  Lock lock;
-  std::string log;
-  run([&]() -> Task<> {
-    co_await lock.acquire();
-    Future<void> a = spawn(take(lock, log, 'a')), b = spawn(take(lock, log, 'b'));
-    co_await turns(3);
-    a.cancel();
-    co_await turns(2);
-    lock.release();
-    co_await b;
-  });
-  EXPECT_EQ(log, "b");
-}
-
 TEST(Lock, IsNotTakenInACancelledScope) {  // behaviour 25's rule: a checkpoint even when it could complete at once
   Lock lock;
   run([&]() -> Task<> {
@@ -292,7 +229,7 @@ TEST(Lock, GivesUpAtTheDeadlineOfTryLockFor) {
   lock.unlock();
 }
 
-/// `n` times: takes `lock`, which nobody else may hold meanwhile.
+/// What `lock` guards; nobody else may hold it meanwhile.
 struct Section {
   Lock lock;
   int inside = 0;
@@ -313,18 +250,20 @@ Task<> pass_often(Section& section, int n) {
   }
 }
 
+void pass_often_in_thread(Section& section, int n) {
+  for (int i = 0; i < n; ++i) {
+    std::scoped_lock guard(section.lock);
+    section.pass();
+  }
+}
+
 TEST(Lock, IsHeldByOneAmongTasksOfTwoLoopsAndThreads) {
   const int n = rounds(20'000);
   Section section;
   const auto loop = [&] {
     run([&]() -> Task<> { co_await gather(pass_often(section, n), pass_often(section, n), pass_often(section, n)); });
   };
-  const auto thread = [&] {
-    for (int i = 0; i < n; ++i) {
-      std::scoped_lock guard(section.lock);
-      section.pass();
-    }
-  };
+  const auto thread = [&] { pass_often_in_thread(section, n); };
   std::thread strands[] = {std::thread(loop), std::thread(loop), std::thread(thread), std::thread(thread)};
   for (std::thread& t : strands) t.join();
   EXPECT_EQ(section.entries, 8L * n);
@@ -372,54 +311,51 @@ TEST(Lock, LosesNoWakeUpBetweenThreads) {
   Section section;
   std::vector<std::thread> threads;
   for (int t = 0; t < 6; ++t) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < n; ++i) {
-        std::scoped_lock guard(section.lock);
-        section.pass();
-      }
-    });
+    threads.emplace_back([&] { pass_often_in_thread(section, n); });
   }
   for (std::thread& t : threads) t.join();
   EXPECT_EQ(section.entries, 6L * n);
 }
 
-TEST(Lock, ReachesASleepingThreadAlthoughTwoOthersHammerOnIt) {
-  Lock lock;
-  std::atomic<bool> stop{false};
-  const auto hammer = [&] {
-    while (!stop) {
-      std::scoped_lock guard(lock);
+/// Two threads that take `lock` again and again.
+class HammeredByTwo {
+ public:
+  explicit HammeredByTwo(Lock& lock) : lock_(lock), a_([this] { hammer(); }), b_([this] { hammer(); }) {}
+  ~HammeredByTwo() {
+    stop_ = true;
+    a_.join();
+    b_.join();
+  }
+
+ private:
+  void hammer() {
+    while (!stop_) {
+      std::scoped_lock guard(lock_);
       for (int i = 0; i < 50; ++i) detail::cpu_relax();
     }
-  };
-  std::thread a(hammer), b(hammer);
+  }
+  Lock& lock_;
+  std::atomic<bool> stop_{false};
+  std::thread a_, b_;
+};
+
+TEST(Lock, ReachesASleepingThreadAlthoughTwoOthersHammerOnIt) {
+  Lock lock;
+  HammeredByTwo threads(lock);
   const int n = rounds(200);
   for (int i = 0; i < n; ++i) {
     // Barging ends after 1 ms; the rest of the bound is for a machine whose cores are busy with other things.
     EXPECT_TRUE(lock.try_lock_for(5s));
     lock.unlock();
   }
-  stop = true;
-  a.join();
-  b.join();
 }
 
 TEST(Lock, ReachesATaskAlthoughTwoThreadsHammerOnIt) {
   Lock lock;
-  std::atomic<bool> stop{false};
-  const auto hammer = [&] {
-    while (!stop) {
-      std::scoped_lock guard(lock);
-      for (int i = 0; i < 50; ++i) detail::cpu_relax();
-    }
-  };
-  std::thread a(hammer), b(hammer);
+  HammeredByTwo threads(lock);
   run([&]() -> Task<> {
     for (int i = 0; i < rounds(200); ++i) auto guard = co_await lock.guard();
   });
-  stop = true;
-  a.join();
-  b.join();
 }
 
 TEST(Lock, HandsMemoryFromReleaseToAcquire) {

@@ -111,23 +111,6 @@ TEST(RLock, RefusesToBeReleasedByAStranger) {
   lock.unlock();
 }
 
-TEST(RLock, PassesOnWhenTheOneItWasHandedToIsCancelledBeforeItRuns) {  // [W10]
-  std::string log;
-  testing::run([&]() -> Task<> {
-    RLock lock;
-    co_await lock.acquire();
-    Future<void> a = spawn(take(lock, log, 'a')), b = spawn(take(lock, log, 'b'));
-    co_await turns(2);
-    lock.release();
-    a.cancel();
-    co_await b;
-    co_await turns(1);
-    EXPECT_TRUE(a.done());
-    EXPECT_FALSE(lock.locked());
-  });
-  EXPECT_EQ(log, "b");
-}
-
 TEST(RLock, IsFreeWhereverATaskIsCancelled) {
   RLock lock;
   const int runs = testing::cancel_everywhere(
@@ -191,18 +174,6 @@ TEST(RLock, GivesUpAtTheDeadlineOfTryLockFor) {
   EXPECT_EQ(time.elapsed(), 10s);
   lock.unlock();
   holder.join();
-}
-
-TEST(RLock, RefusesToBlockALoopEvenWhenItIsFree) {
-  RLock lock;
-  run([&]() -> Task<> {
-    EXPECT_THROW(lock.lock(), std::logic_error);
-    EXPECT_THROW((void)lock.try_lock_for(1ms), std::logic_error);
-    EXPECT_THROW(sync_wait(lock.acquire()), std::logic_error);
-    EXPECT_TRUE(lock.try_lock());
-    lock.unlock();
-    co_return;
-  });
 }
 
 TEST(RLock, IsHeldByOneStrandAmongTasksOfTwoLoopsAndThreads) {
