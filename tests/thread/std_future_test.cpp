@@ -11,6 +11,7 @@
 
 #include "plait/plait.hpp"
 #include "plait/thread.hpp"
+#include "support/tasks.hpp"
 
 namespace {
 
@@ -40,14 +41,11 @@ TEST(ToStdFuture, GivesAReference) {
 }
 
 TEST(ToStdFuture, GivesTheErrorOnceAndNobodyReportsIt) {
-  static std::atomic<int> reports;
-  reports = 0;
-  const auto before = plait::set_unretrieved_handler([](const plait::UnretrievedError&) { ++reports; });
+  plait::test::Unretrieved unretrieved;
   std::future<int> future = plait::to_std_future(plait::spawn_thread([]() -> int { throw std::out_of_range("far"); }));
   EXPECT_THROW(future.get(), std::out_of_range);
   static_cast<void>(plait::to_std_future(plait::spawn_thread([]() -> int { throw std::out_of_range("far"); })));
-  plait::set_unretrieved_handler(before);
-  EXPECT_EQ(reports, 0);
+  EXPECT_TRUE(unretrieved.seen().empty());
 }
 
 TEST(ToStdFuture, GivesWhatATaskOfALoopInAnotherThreadReturns) {

@@ -15,6 +15,7 @@
 #include "plait/plait.hpp"
 #include "plait/testing.hpp"
 #include "plait/thread.hpp"
+#include "support/tasks.hpp"
 
 namespace {
 
@@ -359,9 +360,7 @@ TEST(Thread, GoesOnWhenItsObjectIsDestroyed) {
 }
 
 TEST(Thread, ReportsAnExceptionWithItsNameAndLineAndEnds) {
-  static std::vector<plait::UnretrievedError> reports;
-  reports.clear();
-  const auto before = plait::set_unretrieved_handler([](const plait::UnretrievedError& e) { reports.push_back(e); });
+  plait::test::Unretrieved unretrieved;
   Thread t({.name = "unlucky"}, [] { throw std::runtime_error("bad luck"); });
   const unsigned here = std::source_location::current().line() + 1;
   t.start();
@@ -369,7 +368,7 @@ TEST(Thread, ReportsAnExceptionWithItsNameAndLineAndEnds) {
   Thread cancelled([] { throw plait::Cancelled{}; });
   cancelled.start();
   cancelled.join();
-  plait::set_unretrieved_handler(before);
+  const auto reports = unretrieved.errors();
   ASSERT_EQ(reports.size(), 1u);
   EXPECT_EQ(reports[0].name, "unlucky");
   EXPECT_EQ(reports[0].spawned_at.line(), here);
@@ -479,16 +478,14 @@ TEST(SpawnThread, IsNotInterruptedByCancel) {
 }
 
 TEST(SpawnThread, ReportsAnErrorNobodyRetrievedWithItsNameAndLine) {
-  static std::vector<plait::UnretrievedError> reports;
-  reports.clear();
-  const auto before = plait::set_unretrieved_handler([](const plait::UnretrievedError& e) { reports.push_back(e); });
+  plait::test::Unretrieved unretrieved;
   const auto fail = [] { throw std::runtime_error("no"); };
   const unsigned here = std::source_location::current().line() + 1;
   plait::Future<void> f = plait::spawn_thread({.name = "unlucky"}, fail);
   EXPECT_TRUE(f.wait_for(1min));
-  EXPECT_TRUE(reports.empty());
+  EXPECT_TRUE(unretrieved.seen().empty());
   f = {};
-  plait::set_unretrieved_handler(before);
+  const auto reports = unretrieved.errors();
   ASSERT_EQ(reports.size(), 1u);
   EXPECT_EQ(reports[0].name, "unlucky");
   EXPECT_EQ(reports[0].spawned_at.line(), here);

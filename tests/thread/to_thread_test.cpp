@@ -14,6 +14,7 @@
 #include "plait/os/futex.hpp"
 #include "plait/plait.hpp"
 #include "plait/testing.hpp"
+#include "support/tasks.hpp"
 
 namespace {
 
@@ -183,12 +184,7 @@ TEST(ToThread, WaitsForARunningCallThatIsCancelledAndItsResultCounts) {
 }
 
 TEST(ToThread, LeavesARunningCallBehindIfAskedTo) {
-  static std::vector<std::string> reports;
-  static std::atomic<bool> reported;
-  const auto before = plait::set_unretrieved_handler([](const plait::UnretrievedError& e) {
-    reports.push_back(plait::describe(e.error));
-    reported = true;
-  });
+  plait::test::Unretrieved unretrieved;
   std::atomic<bool> running{false};
   std::binary_semaphore gate(0);
   plait::run([&]() -> Task<> {
@@ -210,11 +206,10 @@ TEST(ToThread, LeavesARunningCallBehindIfAskedTo) {
     }
     EXPECT_TRUE(cancelled);
     gate.release();
-    co_await until(reported);
+    while (unretrieved.seen().empty()) co_await plait::yield_now();
   });
-  plait::set_unretrieved_handler(before);
-  ASSERT_EQ(reports.size(), 1u);
-  EXPECT_NE(reports[0].find("nobody hears me"), std::string::npos);
+  ASSERT_EQ(unretrieved.seen().size(), 1u);
+  EXPECT_NE(unretrieved.seen()[0].find("nobody hears me"), std::string::npos);
 }
 
 TEST(ToThread, DropsTheCallWithTheAwaitableIfItIsNeverAwaited) {
