@@ -11,7 +11,7 @@
 template <class Frames>
 struct Call {
   struct promise_type : Frames {
-    std::coroutine_handle<> caller = std::noop_coroutine();
+    std::coroutine_handle<> caller;
     std::exception_ptr error;
     std::uint64_t value = 0;
 

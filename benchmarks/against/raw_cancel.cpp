@@ -34,7 +34,10 @@ void cancel_unwind(benchmark::State& state) {
     chains.reserve(bench::sleepers);
     parked.reserve(bench::sleepers);
     for (int i = 0; i < bench::sleepers; ++i) chains.push_back(outermost());
-    for (MallocCall& chain : chains) chain.handle.resume();
+    for (MallocCall& chain : chains) {
+      chain.handle.promise().caller = std::noop_coroutine();
+      chain.handle.resume();
+    }
     const double begin = bench::cpu_seconds();
     for (const auto handle : parked) handle.resume();
     chains.clear();

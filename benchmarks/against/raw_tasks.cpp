@@ -135,6 +135,7 @@ ListedCall call_often(int times) {
 void call_return(benchmark::State& state) {
   for (auto _ : state) {
     ListedCall root = call_often(bench::batch);
+    root.handle.promise().caller = std::noop_coroutine();
     root.handle.resume();
     benchmark::DoNotOptimize(root.handle.promise().value);
   }
