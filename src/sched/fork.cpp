@@ -67,7 +67,7 @@ void Join::push_siblings(PoolWorker& worker, ForkBase& first) noexcept {
 
 std::coroutine_handle<> Join::begin_on_loop(ForkBase* first) {
   Strand& strand = *strand_;
-  scope_ = new Scope;
+  scope_ = new GatherScope;
   scope_->enter(strand);
   strand.resume_point = parent_;
   strand.record->suspend(WaitKind::task, at_, this);
@@ -130,7 +130,7 @@ bool Join::belongs(const Scope& scope, const void* whom) noexcept {
 void Join::cancel() noexcept {
   const HomeGuard guard(strand_->home);
   if (!scope_) {
-    auto* scope = new Scope;
+    auto* scope = new GatherScope;
     scope->enter_around(scope_for_children(), *strand_, &belongs, this);
     scope_ = scope;
   }

@@ -3,7 +3,6 @@
 
 #include <plait/plait.hpp>
 
-#include <deque>
 #include <vector>
 
 #include "meter.hpp"
@@ -13,10 +12,12 @@ namespace plait::tool {
 /// Runs `work()` in `count` threads at once and waits for their end; the main program beats meanwhile.
 template <class Work>
 void crew_of_threads(Meter& meter, unsigned count, Work work) {
-  std::deque<Thread> threads;
-  for (unsigned i = 0; i < count; ++i) threads.emplace_back(work).start();
-  for (Thread& thread : threads) {
-    while (!thread.join(meter.until_beat())) meter.beat();
+  ThreadPool pool({.size = static_cast<int>(count)});
+  std::vector<Future<void>> calls;
+  for (unsigned i = 0; i < count; ++i) calls.push_back(pool.submit(work));
+  for (Future<void>& call : calls) {
+    while (!call.wait_for(meter.until_beat())) meter.beat();
+    call.result();
   }
 }
 

@@ -51,10 +51,12 @@ Task<> hash_awaiting_until_done(const NameList& names, WorkList& list) {
   while (auto i = list.take()) list.settle(*i, co_await hash_awaiting(names[*i], bench));
 }
 
-Task<> send_to_threads_until_done(const NameList& names, WorkList& list) {
+Task<FileResult> hash_there(const char* name, HashBench& bench) { co_return hash_file(name, bench); }
+
+Task<> send_to_threads_until_done(const NameList& names, WorkList& list, ThreadPool& pool) {
   HashBench bench;
   while (auto i = list.take()) {
-    list.settle(*i, co_await to_thread([&bench, name = names[*i]] { return hash_file(name, bench); }));
+    list.settle(*i, co_await on(pool, hash_there(names[*i], bench)));
   }
 }
 
@@ -73,8 +75,10 @@ Sample hash_files(Way way, const NameList& names, const Board& board) {
       break;
     case Way::kCoroutines:
       return run(crew_of_tasks(meter, 2 * cores, [&] { return hash_awaiting_until_done(names, list); }));
-    case Way::kCoroutinesAndThreads:
-      return run(crew_of_tasks(meter, 2 * cores, [&] { return send_to_threads_until_done(names, list); }));
+    case Way::kCoroutinesAndThreads: {
+      ThreadPool pool({.size = static_cast<int>(cores)});
+      return run(crew_of_tasks(meter, 2 * cores, [&] { return send_to_threads_until_done(names, list, pool); }));
+    }
   }
   return meter.stop();
 }

@@ -26,7 +26,7 @@ class ChildWait : public FutureWait<ChildWait<T>, T> {
     return this->await_after_checkpoint(frame, at);
   }
   bool withdraw() noexcept {
-    this->state_->request_cancel();
+    this->state_->request_cancel_later();
     return false;
   }
   T take() {

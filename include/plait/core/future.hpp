@@ -60,6 +60,8 @@ class FutureStateBase {
   bool withdraw(Waiter& waiter) noexcept;
 
   virtual void request_cancel() noexcept = 0;
+  /// The same for a canceller that holds a strand's wait lock, or a pool's home: takes neither [W12].
+  virtual void request_cancel_later() noexcept { request_cancel(); }
   /// A cancel message sets out; false if there is no need: one is on its way, or the strand has ended.
   bool send_message() noexcept;
   /// The message has arrived and is the last touch of its sender. True if the strand has not ended.

@@ -132,8 +132,9 @@ class Join {
   /// The gather of the same strand that this one is in.
   Join* around_ = nullptr;
   Context context_;
+  struct GatherScope final : Scope, FrameAllocated {};
   /// Made when a child fails; on a loop from the beginning.
-  Scope* scope_ = nullptr;
+  GatherScope* scope_ = nullptr;
 };
 
 /// A child that gives T.

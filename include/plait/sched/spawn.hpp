@@ -46,12 +46,17 @@ class TaskState final : public FutureState<T>, public Strand, public FrameAlloca
   void request_cancel() noexcept override {
     if (this->done()) return;
     if (home || Scheduler::current() == scheduler) return root_.cancel();
+    request_cancel_later();
+  }
+  void request_cancel_later() noexcept override {
+    if (!home && Scheduler::current() == scheduler) return root_.cancel();
     if (!this->send_message()) return;
     message_.state = this;
     message_.run = [](Work& work) {
       TaskState& state = *static_cast<Message&>(work).state;
-      // Home thread: if the strand has not ended it can't end before cancel() returns.
-      if (state.receive_message()) state.root_.cancel();
+      // The message holds the state, so it is received last. To cancel a scope that was left does nothing.
+      if (!state.done()) state.root_.cancel();
+      static_cast<void>(state.receive_message());
     };
     // A closed inbox means that the strand has ended meanwhile.
     if (!scheduler->try_post(message_)) static_cast<void>(this->receive_message());

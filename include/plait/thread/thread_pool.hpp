@@ -70,6 +70,7 @@ class ThreadPool {
   template <class F, class... Args>
     requires detail::ThreadCallable<F, Args...>
   auto submit(F&& f, Args&&... args) {
+    detail::refuse_twice_destroyed<F, Args...>();
     using R = std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>;
     static_assert(!detail::IsTask<R>::value,
                   "ThreadPool::submit() calls a plain function; a coroutine: on(pool, f()).");
@@ -87,6 +88,7 @@ class ThreadPool {
   ///     for (double y : pool.map(f, xs)) use(y);
   template <class F, std::ranges::input_range R>
   [[nodiscard]] auto map(F&& f, R&& range, MapOptions options = {}) {
+    detail::refuse_twice_destroyed<F, R>();
     return MapResults<ThreadPool, std::decay_t<F>, R>(*this, std::forward<F>(f), std::forward<R>(range), options);
   }
 

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "plait/thread/pool_map.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <numeric>
+#include <ranges>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "plait/core/generator.hpp"
+#include "plait/sched/run.hpp"
+#include "plait/sched/sleep.hpp"
+#include "plait/sched/timeout.hpp"
+#include "plait/sync/event.hpp"
+#include "plait/thread/thread_pool.hpp"
+
+namespace plait {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::vector<int> numbers(int n) {
+  std::vector<int> xs(static_cast<std::size_t>(n));
+  std::iota(xs.begin(), xs.end(), 0);
+  return xs;
+}
+
+/// The squares of 0 to n-1, in order.
+template <class Results>
+void expect_squares(Results&& results, int n) {
+  int i = 0;
+  for (const long y : results) {
+    ASSERT_EQ(y, static_cast<long>(i) * i);
+    ++i;
+  }
+  EXPECT_EQ(i, n);
+}
+
+long square(int x) { return static_cast<long>(x) * x; }
+
+TEST(PoolMap, KeepsTheOrderWhateverTheChunks) {
+  ThreadPool pool(2);
+  for (const int n : {0, 1, 2, 17, 1000, 100'000}) {
+    const std::vector<int> xs = numbers(n);
+    expect_squares(pool.map(square, xs), n);
+    expect_squares(pool.map(square, xs, {.chunksize = 7}), n);
+    expect_squares(pool.map(square, xs, {.buffersize = 3}), n);
+    expect_squares(pool.map(square, xs, {.chunksize = 5, .buffersize = 11}), n);
+    expect_squares(pool.map(square, numbers(n)), n);                                         // a container of its own
+    expect_squares(pool.map(square, xs | std::views::filter([](int) { return true; })), n);  // of unknown length
+  }
+}
+
+Generator<std::unique_ptr<int>> counted(int n, int& taken) {
+  for (int i = 0; i < n; ++i) {
+    ++taken;
+    co_yield std::make_unique<int>(i);
+  }
+}
+
+TEST(PoolMap, TakesRvaluesOfAnInputRange) {
+  ThreadPool pool(2);
+  int taken = 0;
+  expect_squares(pool.map([](std::unique_ptr<int> x) { return square(*x); }, counted(1000, taken)), 1000);
+  EXPECT_EQ(taken, 1000);
+}
+
+// CPython: test_map_buffersize_when_buffer_is_full.
+TEST(PoolMap, TakesNoMoreOfItsInputThanTheBufferHolds) {
+  ThreadPool pool(2);
+  int taken = 0;
+  {
+    auto results =
+        pool.map([](const std::unique_ptr<int>& x) { return *x; }, counted(1'000'000, taken), {.buffersize = 2});
+    EXPECT_EQ(taken, 2);
+    auto at = results.begin();
+    EXPECT_EQ(*at, 0);
+    ++at;
+    EXPECT_EQ(*at, 1);
+  }
+  EXPECT_LE(taken, 4);
+}
+
+TEST(PoolMap, AnEndlessInputIsTakenAsFarAsItIsRead) {
+  ThreadPool pool(2);
+  int i = 0;
+  for (const long y : pool.map(square, std::views::iota(0))) {
+    ASSERT_EQ(y, square(i));
+    if (++i == 5000) break;
+  }
+}
+
+TEST(PoolMap, ACallThatThrowsThrowsInItsPlaceAndTheOthersAreMade) {
+  ThreadPool pool(2);
+  std::atomic<int> calls{0};
+  const auto even = [&](int x) {
+    ++calls;
+    if (x % 2 != 0) throw std::runtime_error(std::to_string(x));
+    return x;
+  };
+  const std::vector<int> xs = numbers(100);
+  auto results = pool.map(even, xs, {.chunksize = 8});
+  plait::run([&]() -> Task<> {
+    for (int i = 0; i < 100; ++i) {
+      std::string said;
+      try {
+        std::optional<int> y = co_await results.next();
+        EXPECT_TRUE(y == i);
+      } catch (const std::runtime_error& error) {
+        said = error.what();
+      }
+      EXPECT_EQ(said, i % 2 != 0 ? std::to_string(i) : "");
+    }
+    EXPECT_FALSE((co_await results.next()).has_value());
+  });
+  EXPECT_EQ(calls, 100);
+}
+
+// CPython: test_imap_handle_iterable_exception.
+TEST(PoolMap, AnInputThatThrowsGivesWhatCameBeforeAndThenItsError) {
+  ThreadPool pool(2);
+  const auto input = []() -> Generator<int> {
+    for (int i = 0; i < 5; ++i) co_yield i;
+    throw std::runtime_error("the input");
+  };
+  std::vector<long> seen;
+  EXPECT_THROW(
+      {
+        for (const long y : pool.map(square, input(), {.chunksize = 2})) seen.push_back(y);
+      },
+      std::runtime_error);
+  EXPECT_EQ(seen, (std::vector<long>{0, 1, 4, 9, 16}));
+}
+
+TEST(PoolMap, LeavingEarlyCancelsWhatHasNotBegunAndWhatWaits) {
+  ThreadPool pool(1);
+  Event never;
+  std::atomic<int> begun{0};
+  {
+    const std::vector<int> xs = numbers(100);
+    auto results = pool.map(
+        [&](int x) {
+          ++begun;
+          if (x > 0) sync_wait(never.wait());
+          return x;
+        },
+        xs, {.chunksize = 1, .buffersize = 10});
+    EXPECT_EQ(*results.begin(), 0);
+  }
+  EXPECT_LE(begun, 2);
+}
+
+TEST(PoolMap, OnALoopItIsAwaitedAndMayBeLeft) {
+  ThreadPool pool(2);
+  plait::run([&]() -> Task<> {
+    {
+      auto results = pool.map(square, numbers(1000));
+      EXPECT_EQ(results.left(), 1000u);
+      for (int i = 0; i < 10; ++i) {
+        const std::optional<long> y = co_await results.next();
+        EXPECT_EQ(y, square(i));
+      }
+      EXPECT_EQ(results.left(), 990u);
+      EXPECT_THROW(results.begin(), std::logic_error);
+    }
+    co_await pool.close();
+  });
+}
+
+TEST(PoolMap, ACancelOfNextPassesNothingOver) {
+  ThreadPool pool(1);
+  Event go;
+  const std::vector<int> xs = numbers(3);
+  auto results = pool.map(
+      [&](int x) {
+        sync_wait(go.wait());
+        return x;
+      },
+      xs);
+  plait::run([&]() -> Task<> {
+    EXPECT_FALSE((co_await move_on_after(0s, results.next())).has_value());
+    go.set();
+    for (int i = 0; i < 3; ++i) {
+      const std::optional<int> y = co_await results.next();
+      EXPECT_EQ(y, i);
+    }
+  });
+}
+
+TEST(PoolMap, InsideACallOfAPoolOfOne) {
+  ThreadPool pool(1);
+  const long sum = pool.submit([&] {
+                         const std::vector<int> xs = numbers(1000);
+                         long all = 0;
+                         for (const long y : pool.map(square, xs)) all += y;
+                         return all;
+                       })
+                       .result();
+  EXPECT_EQ(sum, 332'833'500);
+}
+
+TEST(PoolMap, AFunctionWithoutAValueIsCalledForEach) {
+  ThreadPool pool(2);
+  std::atomic<int> sum{0};
+  const std::vector<int> xs = numbers(100);
+  int results = 0;
+  for ([[maybe_unused]] auto nothing : pool.map([&](int x) { sum += x; }, xs)) ++results;
+  EXPECT_EQ(results, 100);
+  EXPECT_EQ(sum, 4950);
+}
+
+TEST(PoolMap, RefusesAChunkThatDoesNotFitItsBuffer) {
+  ThreadPool pool(1);
+  const std::vector<int> xs = numbers(10);
+  EXPECT_THROW(pool.map(square, xs, {.chunksize = 8, .buffersize = 4}), std::logic_error);
+}
+
+}  // namespace
+}  // namespace plait
