@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
+//
+// Idea. One word says how far a strand is; a queue holds who waits for its end: strands, and listeners, which are called
+// on the completing thread. Whoever ends it sets kDone, calls the done-callbacks, and then grants the queue.
+//
+// Invariants. 1. `waiters_` and `callbacks_` belong to whoever holds kLocked. 2. While kCalling is set the result stays
+// where it is, except for a callback: one who moves it out waits in the queue. 3. The state lives until the handle is
+// gone, complete() is through, and no message is on its way; whoever makes that true last frees it.
 #include "plait/core/future.hpp"
 
 #include <cstdio>
@@ -22,6 +29,16 @@ void write_to_stderr(const UnretrievedError& unretrieved) {
 
 constinit Atomic<UnretrievedHandler> unretrieved_handler{nullptr};
 
+/// A state whose callbacks the thread is calling. A callback may end another strand, whose callbacks are called within.
+struct Calling {
+  const detail::FutureStateBase* state;
+  const Calling* outer;
+};
+constinit thread_local const Calling* calling = nullptr;
+
+[[gnu::noinline]] const Calling* calling_here() noexcept { return calling; }
+[[gnu::noinline]] void set_calling(const Calling* now) noexcept { calling = now; }
+
 }  // namespace
 
 UnretrievedHandler set_unretrieved_handler(UnretrievedHandler handler) noexcept {
@@ -34,6 +51,10 @@ void refuse_empty_future() {
   misuse("Future: it is empty (default-constructed, moved from, or awaited as an rvalue before).");
 }
 
+void refuse_to_wait_longer(const StrandRecord& record) {
+  throw TimeoutError("timed out: \"" + name_of(record) + "\" has not ended, and goes on");
+}
+
 void report_unretrieved(const std::exception_ptr& error, std::string name,
                         const std::source_location& spawned_at) noexcept {
   if (is_cancelled(error)) return;
@@ -41,11 +62,17 @@ void report_unretrieved(const std::exception_ptr& error, std::string name,
   (handler ? handler : write_to_stderr)({error, std::move(name), spawned_at});
 }
 
-void report_unretrieved(const std::exception_ptr& error, const StrandRecord& record) noexcept {
-  std::source_location at{};
+namespace {
+
+std::source_location line_of(const StrandRecord& record) noexcept {
   const void* spawned_at = record.spawned_at.load(std::memory_order_relaxed);
-  if (spawned_at) at = __builtin_bit_cast(std::source_location, spawned_at);
-  report_unretrieved(error, name_of(record), at);
+  return spawned_at ? __builtin_bit_cast(std::source_location, spawned_at) : std::source_location{};
+}
+
+}  // namespace
+
+void report_unretrieved(const std::exception_ptr& error, const StrandRecord& record) noexcept {
+  report_unretrieved(error, name_of(record), line_of(record));
 }
 
 /// The lock holds off everybody for a few instructions. Acquire pairs with unlock()'s release.
@@ -68,6 +95,7 @@ void FutureStateBase::complete() noexcept {
   if (word == 0 && word_.compare_exchange_strong(word, kDone, std::memory_order_release, std::memory_order_relaxed))
     return;
   word = lock();
+  if (callbacks_) word = call_callbacks(word);
   IntrusiveList<Waiter, Link> waiters;
   waiters.splice_back(waiters_);
   // A waiter unlinked here is claimed: it may be withdrawn no more, so it stays in its frame until granted.
@@ -77,9 +105,58 @@ void FutureStateBase::complete() noexcept {
   while (next) {
     Waiter& waiter = *next;
     next = waiters.pop_front();
-    waiter.grant();
+    if (waiter.strand) {
+      waiter.grant();
+    } else {
+      auto& listener = static_cast<FutureListener&>(waiter);
+      listener.ended(listener);
+    }
   }
   if (word == (kDone | kHandleGone)) destroy();
+}
+
+/// With the lock, and again at the end, when none is left. From the first on it is done.
+std::uint32_t FutureStateBase::call_callbacks(std::uint32_t word) noexcept {
+  const Calling here{this, calling_here()};
+  set_calling(&here);
+  while (callbacks_) {
+    DoneCallback* first = callbacks_->next;
+    callbacks_->next = first->next;
+    if (callbacks_ == first) callbacks_ = nullptr;
+    unlock(word | kDone | kCalling);
+    call(*first);
+    delete first;
+    word = lock();
+  }
+  set_calling(here.outer);
+  return word;
+}
+
+void FutureStateBase::call(DoneCallback& callback) noexcept {
+  try {
+    callback.call(*this);
+  } catch (...) {
+    report_unretrieved(std::current_exception(), "a done-callback of " + name_of(*strand_record),
+                       line_of(*strand_record));
+  }
+}
+
+void FutureStateBase::add_callback(std::unique_ptr<DoneCallback> callback) noexcept {
+  const std::uint32_t word = lock();
+  if ((word & (kDone | kCalling)) == kDone) {
+    unlock(word);
+    return call(*callback);
+  }
+  DoneCallback* newest = callback.release();
+  if (callbacks_) newest->next = std::exchange(callbacks_->next, newest);
+  callbacks_ = newest;
+  unlock(word | kHasWaiters);
+}
+
+bool FutureStateBase::calls_here() const noexcept {
+  const Calling* in = calling_here();
+  while (in && in->state != this) in = in->outer;
+  return in;
 }
 
 void FutureStateBase::drop_handle() noexcept {
@@ -117,9 +194,9 @@ bool FutureStateBase::receive_message() noexcept {
   return !(word & kDone);
 }
 
-bool FutureStateBase::enqueue(Waiter& waiter) noexcept {
+bool FutureStateBase::enqueue(Waiter& waiter, bool takes) noexcept {
   const std::uint32_t word = lock();
-  if (word & kDone) {
+  if ((word & kDone) && (!takes || !(word & kCalling) || calls_here())) {
     unlock(word);
     return false;
   }
@@ -130,8 +207,8 @@ bool FutureStateBase::enqueue(Waiter& waiter) noexcept {
 
 bool FutureStateBase::withdraw(Waiter& waiter) noexcept {
   const std::uint32_t word = lock();
-  // Done: complete() has claimed it.
-  const bool withdrawn = !(word & kDone) && waiter.linked();
+  // Done, and not calling callbacks any more: complete() has claimed it.
+  const bool withdrawn = (word & (kDone | kCalling)) != kDone && waiter.linked();
   if (withdrawn) waiter.unlink();
   unlock(word);
   return withdrawn;

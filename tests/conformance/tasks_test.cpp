@@ -82,7 +82,7 @@ TEST(Tasks, WaitReportsAllThatAreDoneWhenItIsWoken) {
     const auto body = []() -> Task<> {
       std::vector<Future<int>> futures;
       for (int i = 0; i < 5; ++i) futures.push_back(spawn(give(i)));
-      const Waited waited = co_await wait(futures, ReturnWhen::first_completed);
+      const Waited waited = co_await wait({.until = Until::first_completed}, futures);
       for (const std::size_t i : waited.pending) EXPECT_FALSE(futures[i].done());
       EXPECT_EQ(waited.done.size() + waited.pending.size(), futures.size());
       co_await wait(futures);
@@ -329,12 +329,12 @@ TEST(Tasks, AsCompletedGivesEachOnceInTheOrderOfTheirEnd) {
   run([&]() -> Task<> {
     std::vector<Task<int>> tasks;
     for (const int s : {3, 1, 2}) tasks.push_back(give_after(std::chrono::seconds(s), s));
-    auto results = as_completed(std::move(tasks));
-    EXPECT_EQ((co_await results.next())->value, 1);
-    EXPECT_THROW(co_await timeout(500ms, results.next()), TimeoutError);
-    EXPECT_EQ((co_await results.next())->value, 2);
-    EXPECT_EQ((co_await results.next())->value, 3);
-    EXPECT_FALSE(co_await results.next());
+    auto completions = as_completed(std::move(tasks));
+    EXPECT_EQ(co_await *co_await completions.next(), 1);
+    EXPECT_THROW(co_await timeout(500ms, completions.next()), TimeoutError);
+    EXPECT_EQ(co_await *co_await completions.next(), 2);
+    EXPECT_EQ(co_await *co_await completions.next(), 3);
+    EXPECT_FALSE(co_await completions.next());
     EXPECT_EQ(time.elapsed(), 3s);
   });
 }

@@ -52,7 +52,7 @@ TEST(Wait, EndsAtTheFirstAndCancelsNone) {
   testing::VirtualTime time;
   run([&]() -> Task<> {
     auto futures = after_seconds(3, 1, 2);
-    const Waited first = co_await wait(futures, ReturnWhen::first_completed);
+    const Waited first = co_await wait({.until = Until::first_completed}, futures);
     EXPECT_EQ(first.done, places(1));
     EXPECT_EQ(first.pending, places(0, 2));
     EXPECT_EQ(time.elapsed(), 1s);
@@ -67,7 +67,7 @@ TEST(Wait, EndsAtTheFirstError) {
     futures.push_back(spawn(fail_after(3s, "x")));
     futures.push_back(spawn(turns(1)));
     futures.push_back(spawn(forever()));
-    const Waited waited = co_await wait(futures, ReturnWhen::first_exception);
+    const Waited waited = co_await wait({.until = Until::first_exception}, futures);
     EXPECT_EQ(waited.done, places(1, 0));
     EXPECT_EQ(waited.pending, places(2));
     EXPECT_EQ(time.elapsed(), 3s);
@@ -83,7 +83,7 @@ TEST(Wait, DoesNotCountACancelledStrandAsAnError) {
     futures.push_back(spawn(fail_after(2s, "x")));
     futures.push_back(spawn(forever()));
     futures[0].cancel();
-    const Waited waited = co_await wait(futures, ReturnWhen::first_exception);
+    const Waited waited = co_await wait({.until = Until::first_exception}, futures);
     EXPECT_EQ(waited.done, places(0, 1));
     EXPECT_EQ(time.elapsed(), 2s);
     EXPECT_TRUE(futures[1].exception());
@@ -93,15 +93,15 @@ TEST(Wait, DoesNotCountACancelledStrandAsAnError) {
 TEST(Wait, WaitsForAllWhenNoneFails) {
   testing::run([]() -> Task<> {
     auto futures = after_seconds(2, 1);
-    EXPECT_EQ((co_await wait(futures, ReturnWhen::first_exception)).done, places(1, 0));
+    EXPECT_EQ((co_await wait({.until = Until::first_exception}, futures)).done, places(1, 0));
   });
 }
 
 TEST(Wait, GivesAtOnceForAnEmptyRange) {
   run([]() -> Task<> {
     std::vector<Future<int>> none;
-    for (const auto until : {ReturnWhen::all_completed, ReturnWhen::first_completed, ReturnWhen::first_exception}) {
-      const Waited waited = co_await wait(none, until);
+    for (const auto until : {Until::all_completed, Until::first_completed, Until::first_exception}) {
+      const Waited waited = co_await wait({.until = until}, none);
       EXPECT_TRUE(waited.done.empty() && waited.pending.empty());
     }
     std::vector<Future<int>> empty(1);
@@ -118,6 +118,75 @@ TEST(Wait, LeavesTheFuturesAloneWhenItIsCancelled) {
     EXPECT_EQ((co_await wait(futures)).done, places(1, 0));
     EXPECT_EQ(time.elapsed(), 3s);
   });
+}
+
+TEST(Wait, GivesWhatIsDoneWhenItsTimeIsUp) {
+  testing::VirtualTime time;
+  run([&]() -> Task<> {
+    auto futures = after_seconds(3, 1, 5);
+    const Waited some = co_await wait({.timeout = 4s}, futures);
+    EXPECT_EQ(some.done, places(1, 0));
+    EXPECT_EQ(some.pending, places(2));
+    EXPECT_EQ(time.elapsed(), 4s);
+    const Waited look = co_await wait({.timeout = 0s, .until = Until::first_completed}, futures);
+    EXPECT_EQ(look.done, places(0, 1));
+    EXPECT_EQ(look.pending, places(2));
+    EXPECT_EQ(time.elapsed(), 4s);
+    EXPECT_EQ((co_await wait({.timeout = 1h}, futures)).done.size(), 3u);
+    EXPECT_EQ(time.elapsed(), 5s);
+  });
+}
+
+TEST(Wait, LetsACancelFromOutsideBeatItsTime) {
+  testing::run([]() -> Task<> {
+    auto futures = after_seconds(9);
+    EXPECT_FALSE(co_await move_on_after(2s, wait({.timeout = 2s}, futures)));
+    CancelScope scope;
+    const auto body = [&]() -> Task<> {
+      scope.cancel();
+      co_await wait({.timeout = 0s}, futures);
+    };
+    EXPECT_FALSE(co_await scope.run(body));
+  });
+}
+
+TEST(Wait, TakesSingleFuturesAlsoOfDifferentTypes) {
+  testing::VirtualTime time;
+  run([&]() -> Task<> {
+    Future<int> a = spawn(give_after(2s, 1));
+    const Future<void> b = spawn(turns(1));
+    Future<std::unique_ptr<int>> c = spawn_thread([] { return std::make_unique<int>(1); });
+    EXPECT_EQ((co_await wait(a, b, c)).done.size(), 3u);
+    EXPECT_EQ(time.elapsed(), 2s);
+    Future<void> d = spawn(forever());
+    const Waited waited = co_await wait({.timeout = 1s, .until = Until::first_exception}, d, a);
+    EXPECT_EQ(waited.done, places(1));
+    EXPECT_EQ(waited.pending, places(0));
+    Future<int> empty;
+    EXPECT_THROW(static_cast<void>(wait(a, empty)), std::logic_error);
+  });
+}
+
+TEST(Wait, TimesOutInAThread) {
+  testing::VirtualTime time;
+  Future<void> first = spawn_thread([] { sync_wait(sleep(1h)); });
+  auto done = plait::sync_wait(plait::wait({.timeout = 10ms, .until = plait::Until::first_completed}, first)).done;
+  EXPECT_TRUE(done.empty());
+  EXPECT_EQ(time.elapsed(), 10ms);
+  first.cancel();
+  EXPECT_THROW(first.result(), Cancelled);
+}
+
+TEST(Wait, EndsInAThreadThatIsCancelled) {
+  testing::VirtualTime time;
+  Promise<int> promise;
+  Future<int> future = promise.future();
+  Future<void> waiting = spawn_thread([&] { sync_wait(wait(future)); });
+  sleep_for(1s);
+  waiting.cancel();
+  EXPECT_THROW(waiting.result(), Cancelled);
+  EXPECT_FALSE(future.done());
+  promise.set_value(1);
 }
 
 TEST(Wait, WaitsForThreadsAndTasksOfAnotherLoop) {
@@ -180,7 +249,7 @@ TEST(Wait, LeavesTheFuturesAloneWhereverItIsCancelled) {
         futures.push_back(spawn(one(1s)));
         futures.push_back(spawn(one(2s)));
         const auto wait_for_them = [&]() -> Task<> {
-          co_await wait(futures, ReturnWhen::first_completed);
+          co_await wait({.until = Until::first_completed}, futures);
           co_await wait(futures);
         };
         const auto clean = [&]() -> Task<> {

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <chrono>
+#include <concepts>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <source_location>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "plait/base/intrusive_list.hpp"
@@ -16,6 +20,8 @@ namespace plait {
 
 template <class T>
 class Future;
+template <class T>
+class Outcome;
 
 /// An error that nobody retrieved, as `set_unretrieved_handler`'s handler sees it.
 struct UnretrievedError {
@@ -43,6 +49,33 @@ void report_unretrieved(const std::exception_ptr& error, std::string name,
                         const std::source_location& spawned_at) noexcept;
 /// Throws std::logic_error.
 [[noreturn]] void refuse_empty_future();
+/// Throws TimeoutError.
+[[noreturn]] void refuse_to_wait_longer(const StrandRecord& record);
+
+/// A node in the queue of a Future that is no strand: the end of the Future calls `ended`, on the completing thread.
+class FutureListener : public Waiter {
+ public:
+  /// The last touch of the node by the Future. May free it.
+  using Ended = void (*)(FutureListener&) noexcept;
+  explicit FutureListener(Ended ended) noexcept
+      : Waiter([](Operation&) noexcept { return false; }), ended(ended) {}
+
+  const Ended ended;
+};
+
+class FutureStateBase;
+
+/// A function that waits for the end of a Future, in a ring whose handle is the newest.
+class DoneCallback {
+ public:
+  DoneCallback() = default;
+  DoneCallback(const DoneCallback&) = delete;
+  DoneCallback& operator=(const DoneCallback&) = delete;
+  virtual ~DoneCallback() = default;
+  virtual void call(FutureStateBase& state) = 0;
+
+  DoneCallback* next = this;
+};
 
 /// What a started strand and its handle share; each lets go once, and the last frees it [W2]. A cancel request that is
 /// on its way from another thread to the strand's home is a third party.
@@ -55,9 +88,17 @@ class FutureStateBase {
   /// The handle's last touch. Ends the program if others still await it.
   void drop_handle() noexcept;
 
-  /// For FutureAwaiter. `enqueue`: false if done.
-  bool enqueue(Waiter& waiter) noexcept;
+  /// The result may be moved out: it is done, and no callback on another thread looks at it.
+  bool takeable() const noexcept {
+    const std::uint32_t word = word_.load(std::memory_order_acquire);
+    return (word & kDone) && (!(word & kCalling) || calls_here());
+  }
+
+  /// For FutureWait. `enqueue`: false if done, or, for one who `takes` the result out, if takeable.
+  bool enqueue(Waiter& waiter, bool takes = false) noexcept;
   bool withdraw(Waiter& waiter) noexcept;
+  /// Called after those that were added before, on the completing thread; at once if those have been called.
+  void add_callback(std::unique_ptr<DoneCallback> callback) noexcept;
 
   virtual void request_cancel() noexcept = 0;
   /// The same for a canceller that holds a strand's wait lock, or a pool's home: takes neither [W12].
@@ -81,6 +122,7 @@ class FutureStateBase {
   FutureStateBase(const FutureStateBase&) = delete;
   FutureStateBase& operator=(const FutureStateBase&) = delete;
   virtual ~FutureStateBase() = default;
+
   /// Reports an error that nobody looked at, closes the record, and frees the memory.
   void destroy() noexcept;
 
@@ -88,14 +130,21 @@ class FutureStateBase {
   virtual void run_here() {}
 
  private:
-  static constexpr std::uint32_t kDone = 1, kHandleGone = 2, kLocked = 4, kHasWaiters = 8, kMessage = 16;
+  static constexpr std::uint32_t kDone = 1, kHandleGone = 2, kLocked = 4, kHasWaiters = 8, kMessage = 16,
+                                 kCalling = 32;
   std::uint32_t lock() noexcept;
   void unlock(std::uint32_t word) noexcept { word_.store(word, std::memory_order_release); }
+  std::uint32_t call_callbacks(std::uint32_t word) noexcept;
+  void call(DoneCallback& callback) noexcept;
+  /// The calling thread is in a callback of this Future.
+  bool calls_here() const noexcept;
 
-  /// The bits above. While kLocked is set only the locker writes, and owns `waiters_`.
+  /// The bits above. While kLocked is set only the locker writes, and owns `waiters_` and `callbacks_`.
   Atomic<std::uint32_t> word_{0};
   Atomic<bool> looked_at_{false};
   IntrusiveList<Waiter, Link> waiters_;
+  /// The newest of a ring, or null.
+  DoneCallback* callbacks_ = nullptr;
 };
 
 template <class T>
@@ -158,6 +207,8 @@ template <class T>
 class FutureTake : public FutureWait<FutureTake<T>, T> {
  public:
   using FutureWait<FutureTake<T>, T>::FutureWait;
+  bool try_now() const noexcept { return this->state_->takeable(); }
+  bool enqueue() noexcept { return this->state_->enqueue(*this, true); }
   T take() {
     this->state_->look();
     return this->state_->result.take();
@@ -172,7 +223,64 @@ class FutureDone : public FutureWait<FutureDone<T>, T> {
   void take() const noexcept {}
 };
 
+/// A done-callback as it was given.
+template <class T, class F>
+class DoneCall final : public DoneCallback {
+ public:
+  explicit DoneCall(F f) : f_(std::move(f)) {}
+  void call(FutureStateBase& state) override {
+    if constexpr (std::invocable<F&, const Outcome<T>&>) {
+      std::invoke(f_, Outcome<T>(static_cast<FutureState<T>&>(state)));
+    } else {
+      std::invoke(f_);
+    }
+  }
+
+ private:
+  F f_;
+};
+
+/// What `Future<T>::add_done_callback` takes.
+template <class F, class T>
+concept DoneCallable = std::invocable<F&, const Outcome<T>&> || std::invocable<F&>;
+
+template <class F>
+struct IsFuture : std::false_type {};
+template <class T>
+struct IsFuture<Future<T>> : std::true_type {};
+/// A Future, perhaps const.
+template <class F>
+concept AnyFuture = IsFuture<std::remove_const_t<F>>::value;
+
 }  // namespace detail
+
+/// How a strand ended, as a done-callback sees it, for the time of the call. It is not the Future, which may have been
+/// moved or dropped by then. From the callback's thread.
+template <class T>
+class Outcome {
+ public:
+  Outcome(const Outcome&) = delete;
+  Outcome& operator=(const Outcome&) = delete;
+
+  /// The value where it lies, or throws the strand's exception. Counts as looking at it.
+  decltype(auto) result() const {
+    state_.look();
+    return std::as_const(state_.result).peek();
+  }
+  /// The exception it ended with, or null. Counts as looking at it.
+  std::exception_ptr exception() const {
+    state_.look();
+    return state_.error();
+  }
+  /// It ended by a cancel.
+  bool cancelled() const { return detail::is_cancelled(state_.error()); }
+
+  /// For the library.
+  explicit Outcome(detail::FutureState<T>& state) noexcept : state_(state) {}
+
+ private:
+  detail::FutureState<T>& state_;
+};
 
 /// The handle of a started strand: a spawned task, a thread's call, a pool's job (asyncio's Task, concurrent.futures'
 /// Future). Move-only; may be awaited by many, from tasks of any loop and from threads. Dropping it does not stop the
@@ -183,6 +291,8 @@ class FutureDone : public FutureWait<FutureDone<T>, T> {
 template <class T>
 class Future {
  public:
+  using value_type = T;
+
   Future() noexcept = default;
   Future(Future&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
   Future& operator=(Future&& other) noexcept {
@@ -198,6 +308,8 @@ class Future {
   bool valid() const noexcept { return state_ != nullptr; }
   /// It has a result, an error, or was cancelled. Never waits; from any thread.
   bool done() const { return open().done(); }
+  /// It has ended, by a cancel. Never waits; from any thread.
+  bool cancelled() const { return done() && detail::is_cancelled(state_->error()); }
   /// Cancels the strand: its outermost scope, hence its next checkpoint (`Task.cancel`). Does not wait. A strand that
   /// has ended is left alone. From any thread.
   void cancel() { open().request_cancel(); }
@@ -216,6 +328,16 @@ class Future {
     op.wait_in_thread(detail::kNever);
     return op.take();
   }
+  /// The same, at most for `limit`, then TimeoutError (`result(timeout)`): the strand goes on, and the Future is as
+  /// before, as an rvalue too.
+  template <class Rep, class Period>
+  decltype(auto) result_for(std::chrono::duration<Rep, Period> limit) const& {
+    return await_for<detail::FutureView<T>>(limit);
+  }
+  template <class Rep, class Period>
+  T result_for(std::chrono::duration<Rep, Period> limit) && {
+    return await_for<detail::FutureTake<T>>(limit);
+  }
   /// In a plain thread: waits at most `limit`. True if it is done.
   template <class Rep, class Period>
   bool wait_for(std::chrono::duration<Rep, Period> limit) const {
@@ -228,6 +350,17 @@ class Future {
     if (!done()) detail::misuse("Future::exception(): the strand has not ended; await it first.");
     state_->look();
     return state_->error();
+  }
+
+  /// Calls `f(const Outcome<T>&)`, or `f()`, when the strand has ended: on the completing thread (its loop's for a task),
+  /// in the order added, before those who await the Future go on; or at once, on the caller's thread, if that has
+  /// happened already. `f` is kept by the strand, so the Future may be moved or dropped. It must not wait: it holds up
+  /// who waits. What it throws is reported by the handler of `set_unretrieved_handler`, and the others are called all
+  /// the same (Future.add_done_callback). From any thread.
+  template <class F>
+    requires detail::DoneCallable<F, T>
+  void add_done_callback(F f) const {
+    open().add_callback(std::make_unique<detail::DoneCall<T, F>>(std::move(f)));
   }
 
   /// Awaits the end. On cancel: the waiting ends, the strand goes on.
@@ -254,6 +387,16 @@ class Future {
    private:
     Future held_;
   };
+
+  template <class Operation, class Rep, class Period>
+  decltype(auto) await_for(std::chrono::duration<Rep, Period> limit) const {
+    detail::Scheduler::refuse_to_block("Future::result_for()", "co_await a timeout round it instead.");
+    Operation op(open());
+    if (!op.wait_in_thread(detail::add(now(), detail::to_duration(limit)))) {
+      detail::refuse_to_wait_longer(*state_->strand_record);
+    }
+    return op.take();
+  }
 
   detail::FutureState<T>& open() const {
     if (!state_) [[unlikely]]

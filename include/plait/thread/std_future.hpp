@@ -8,53 +8,37 @@
 
 #include "plait/base/contract.hpp"
 #include "plait/core/future.hpp"
-#include "plait/core/scheduler.hpp"
 #include "plait/thread/to_thread.hpp"
 
 namespace plait {
 namespace detail {
 
-/// A strand whose being made ready is a call, on the thread that makes it ready: for what completes outside of any
-/// loop.
-class InlineStrand : private Scheduler, public Strand {
- public:
-  InlineStrand() noexcept;
-
- protected:
-  ~InlineStrand() = default;
-  /// The one wait of this strand is over. May free the object.
-  virtual void resumed() noexcept = 0;
-
- private:
-  void arm(Timer&, TimePoint) noexcept override {}
-  void disarm(Timer&) noexcept override {}
-  Poller& poller() noexcept override { fail("a strand outside of all loops was asked for its poller."); }
-  void wake() noexcept override { resumed(); }
-};
-
-/// Waits for a Future and hands its end on to a std::promise; frees itself.
+/// Hands the end of a Future on to a std::promise, on the thread where it ends, and frees itself.
 template <class T>
-class StdFutureLink final : private InlineStrand, private FutureTake<T> {
+class StdFutureLink final : private FutureListener {
  public:
   static std::future<T> make(Future<T> from) {
     auto link = std::unique_ptr<StdFutureLink>(new StdFutureLink(std::move(from)));
     std::future<T> future = link->promise_.get_future();
-    link->FutureTake<T>::strand = link.get();
     StdFutureLink* waiting = link.release();
-    if (waiting->try_now() || !waiting->enqueue()) waiting->resumed();
+    if (!waiting->from_.state()->enqueue(*waiting, true)) waiting->hand_on();
     return future;
   }
 
  private:
-  explicit StdFutureLink(Future<T> from) : FutureTake<T>(*from.state()), from_(std::move(from)) {}
+  explicit StdFutureLink(Future<T> from)
+      : FutureListener([](FutureListener& self) noexcept { static_cast<StdFutureLink&>(self).hand_on(); }),
+        from_(std::move(from)) {}
 
-  void resumed() noexcept override {
+  void hand_on() noexcept {
+    FutureState<T>& state = *from_.state();
+    state.look();
     try {
       if constexpr (std::is_void_v<T>) {
-        this->take();
+        state.result.take();
         promise_.set_value();
       } else {
-        promise_.set_value(this->take());
+        promise_.set_value(state.result.take());
       }
     } catch (...) {
       promise_.set_exception(std::current_exception());
