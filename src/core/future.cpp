@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Idea. One word says how far a strand is; a queue holds who waits for its end: strands, and listeners, which are called
-// on the completing thread. Whoever ends it sets kDone, calls the done-callbacks, and then grants the queue.
+// Idea. One word says how far a strand is; a queue holds who waits for its end: strands, and listeners, which are
+// called on the completing thread. Whoever ends it sets kDone, calls the done-callbacks, and then grants the queue.
 //
 // Invariants. 1. `waiters_` and `callbacks_` belong to whoever holds kLocked. 2. While kCalling is set the result stays
 // where it is, except for a callback: one who moves it out waits in the queue. 3. The state lives until the handle is

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "plait/plait.hpp"
+#include "plait/testing.hpp"
+#include "plait/thread/std_future.hpp"
 #include "support/build.hpp"
 #include "support/tasks.hpp"
 
@@ -343,6 +345,218 @@ TEST(Future, RefusesToGiveTheExceptionOfAStrandThatHasNotEnded) {
   });
 }
 
+TEST(Future, SaysWhetherItWasCancelled) {
+  run([]() -> Task<> {
+    Future<void> f = spawn(sleep_long()), g = spawn(fail());
+    Future<int> h = spawn(give(1));
+    EXPECT_FALSE(f.cancelled());
+    f.cancel();
+    co_await turns(5);
+    EXPECT_TRUE(f.cancelled());
+    EXPECT_TRUE(g.done() && g.exception() && !g.cancelled());
+    EXPECT_TRUE(h.done() && !h.cancelled());
+  });
+}
+
+TEST(Future, GivesItsResultWithinATimeAndIsAsBeforeWhenThatIsUp) {
+  testing::VirtualTime time;
+  Future<std::unique_ptr<int>> f = spawn_thread([] {
+    sleep_for(3s);
+    return std::make_unique<int>(4);
+  });
+  EXPECT_THROW((void)f.result_for(1s), TimeoutError);
+  EXPECT_THROW((void)std::move(f).result_for(1s), TimeoutError);
+  EXPECT_EQ(time.elapsed(), 2s);
+  EXPECT_FALSE(f.cancelled());
+  EXPECT_EQ(*f.result_for(2s), 4);
+  EXPECT_EQ(time.elapsed(), 3s);
+  EXPECT_EQ(*std::move(f).result_for(0s), 4);
+  run([]() -> Task<> {
+    Future<int> g = spawn(give(1));
+    EXPECT_THROW((void)g.result_for(1s), std::logic_error);
+    co_await g;
+  });
+}
+
+TEST(Future, CallsItsCallbacksInTheOrderAddedWhenItEndsAndAtOnceAfterThat) {
+  run([]() -> Task<> {
+    std::string log;
+    const auto here = std::this_thread::get_id();
+    Future<int> f = spawn(give(3));
+    for (const char c : {'a', 'b', 'c'}) {
+      f.add_done_callback([&, c](const Outcome<int>& outcome) {
+        EXPECT_TRUE(f.done());
+        EXPECT_EQ(std::this_thread::get_id(), here);
+        log += c + std::to_string(outcome.result());
+      });
+    }
+    f.add_done_callback([&] { log += "."; });
+    EXPECT_EQ(log, "");
+    EXPECT_EQ(co_await f, 3);
+    EXPECT_EQ(log, "a3b3c3.");
+    f.add_done_callback([&](const auto& outcome) { log += outcome.exception() ? "x" : "d"; });
+    EXPECT_EQ(log, "a3b3c3.d");
+  });
+}
+
+TEST(Future, CallsACallbackThatACallbackAddsAfterTheOthers) {
+  Promise<int> promise;
+  Future<int> f = promise.future();
+  std::string log;
+  f.add_done_callback([&] {
+    log += "a";
+    f.add_done_callback([&] { log += "c"; });
+  });
+  f.add_done_callback([&] { log += "b"; });
+  promise.set_value(1);
+  EXPECT_EQ(log, "abc");
+}
+
+TEST(Future, KeepsItsCallbacksWhenItIsMovedOrDropped) {
+  Counted::live = 0;
+  {
+    Promise<std::unique_ptr<int>> promise;
+    std::string log;
+    {
+      Future<std::unique_ptr<int>> f = promise.future();
+      f.add_done_callback([&, counted = Counted()](const auto& outcome) { log += std::to_string(*outcome.result()); });
+      Future<std::unique_ptr<int>> moved = std::move(f);
+      moved.add_done_callback([&, counted = Counted()] { log += "!"; });
+    }
+    EXPECT_EQ(Counted::live, 2);
+    promise.set_value(std::make_unique<int>(8));
+    EXPECT_EQ(log, "8!");
+    EXPECT_EQ(Counted::live, 0);
+  }
+}
+
+TEST(Future, MayBeDroppedByItsOwnCallback) {
+  Promise<int> promise;
+  auto f = std::make_shared<Future<int>>(promise.future());
+  int seen = 0;
+  f->add_done_callback([&seen, f](const Outcome<int>& outcome) { seen = outcome.result(); });
+  f.reset();  // now the callback keeps it
+  promise.set_value(5);
+  EXPECT_EQ(seen, 5);
+}
+
+TEST(Future, ReportsACallbackThatThrowsAndCallsTheOthers) {
+  Unretrieved unretrieved;
+  Promise<int> promise("job");
+  Future<int> f = promise.future();
+  int called = 0;
+  f.add_done_callback([] { throw std::runtime_error("bad callback"); });
+  f.add_done_callback([&] { ++called; });
+  promise.set_value(1);
+  f.add_done_callback([] { throw std::runtime_error("late callback"); });
+  f.add_done_callback([&] { ++called; });
+  EXPECT_EQ(called, 2);
+  ASSERT_EQ(Unretrieved::seen.size(), 2u);
+  EXPECT_EQ(Unretrieved::seen[0].name, "a done-callback of job");
+  EXPECT_EQ(Unretrieved::seen[0].text, "std::runtime_error: bad callback");
+  EXPECT_EQ(Unretrieved::seen[1].text, "std::runtime_error: late callback");
+}
+
+TEST(Future, ReportsAnErrorThatNoCallbackLookedAt) {
+  Unretrieved unretrieved;
+  for (const bool looks : {false, true}) {
+    Promise<int> promise;
+    promise.future().add_done_callback([looks](const Outcome<int>& outcome) {
+      EXPECT_FALSE(outcome.cancelled());
+      if (looks) {
+        EXPECT_THROW((void)outcome.result(), std::runtime_error);
+      }
+    });
+    promise.set_error(std::make_exception_ptr(std::runtime_error("x")));
+    EXPECT_EQ(Unretrieved::seen.size(), 1u);
+  }
+}
+
+TEST(Future, TellsItsCallbacksOfACancel) {
+  run([]() -> Task<> {
+    bool told = false;
+    Future<void> f = spawn(sleep_long());
+    f.add_done_callback([&](const Outcome<void>& outcome) { told = outcome.cancelled(); });
+    f.cancel();
+    EXPECT_FALSE(told);
+    co_await turns(3);
+    EXPECT_TRUE(told);
+  });
+}
+
+TEST(Future, LetsACallbackTakeTheValueAndEndAnotherFuture) {
+  Promise<int> inner, outer;
+  Future<int> f = inner.future(), g = outer.future();
+  int taken = 0;
+  // Within the callbacks of `outer`, those of `inner` are called.
+  g.add_done_callback([&] { inner.set_value(std::move(g).result() + 1); });
+  f.add_done_callback([&] { taken = std::move(f).result() + std::move(g).result(); });
+  outer.set_value(1);
+  EXPECT_EQ(taken, 3);
+}
+
+TEST(Future, HasItsValueTakenOnlyWhenNoCallbackLooksAtIt) {
+  for (int round = 0; round < rounds(600); ++round) {
+    Promise<std::string> promise;
+    Future<std::string> f = promise.future();
+    for (int i = 0; i < 3; ++i) {
+      f.add_done_callback([](const Outcome<std::string>& outcome) { EXPECT_EQ(outcome.result().size(), 100u); });
+    }
+    std::thread completer([&] { promise.set_value(std::string(100, 'x')); });
+    switch (round % 3) {
+      case 0:
+        EXPECT_EQ(std::move(f).result().size(), 100u);
+        break;
+      case 1:
+        run([&]() -> Task<> { EXPECT_EQ((co_await std::move(f)).size(), 100u); });
+        break;
+      default:
+        while (!f.done()) std::this_thread::yield();
+        EXPECT_EQ(to_std_future(std::move(f)).get().size(), 100u);
+    }
+    completer.join();
+  }
+}
+
+TEST(Future, CallsEachCallbackOnceWhoeverAddsItWhileItEndsAndDropsIt) {
+  for (int round = 0; round < rounds(600); ++round) {
+    std::atomic<int> called{0};
+    Promise<int> promise;
+    Future<int> future = promise.future();
+    std::thread completer([&] {
+      if (round % 2) std::this_thread::yield();
+      promise.set_value(1);
+    });
+    {
+      const Future<int> f = std::move(future);
+      std::thread adder([&] {
+        for (int i = 0; i < 5; ++i) f.add_done_callback([&] { ++called; });
+      });
+      for (int i = 0; i < 5; ++i) f.add_done_callback([&](const Outcome<int>& o) { called += o.result(); });
+      adder.join();
+    }
+    completer.join();
+    EXPECT_EQ(called, 10);
+  }
+}
+
+TEST(Future, EndsATimedWaitWhileItsCallbacksAreCalled) {
+  for (int round = 0; round < rounds(200); ++round) {
+    Promise<int> promise;
+    Future<int> f = promise.future();
+    f.add_done_callback([] { std::this_thread::yield(); });
+    std::thread completer([&] { promise.set_value(1); });
+    for (;;) {
+      try {
+        EXPECT_EQ(std::move(f).result_for(std::chrono::nanoseconds(round)), 1);
+        break;
+      } catch (const TimeoutError&) {
+      }
+    }
+    completer.join();
+  }
+}
+
 TEST(Future, RefusesToBeUsedWhenItIsEmpty) {
   Future<int> empty;
   EXPECT_FALSE(empty.valid());
@@ -350,6 +564,9 @@ TEST(Future, RefusesToBeUsedWhenItIsEmpty) {
   EXPECT_THROW((void)empty.done(), std::logic_error);
   EXPECT_THROW((void)empty.exception(), std::logic_error);
   EXPECT_THROW(empty.cancel(), std::logic_error);
+  EXPECT_THROW((void)empty.cancelled(), std::logic_error);
+  EXPECT_THROW((void)empty.result_for(1s), std::logic_error);
+  EXPECT_THROW(empty.add_done_callback([] {}), std::logic_error);
   run([&]() -> Task<> {
     EXPECT_THROW(co_await empty, std::logic_error);
     EXPECT_THROW(co_await std::move(empty), std::logic_error);

@@ -57,8 +57,7 @@ class FutureListener : public Waiter {
  public:
   /// The last touch of the node by the Future. May free it.
   using Ended = void (*)(FutureListener&) noexcept;
-  explicit FutureListener(Ended ended) noexcept
-      : Waiter([](Operation&) noexcept { return false; }), ended(ended) {}
+  explicit FutureListener(Ended ended) noexcept : Waiter([](Operation&) noexcept { return false; }), ended(ended) {}
 
   const Ended ended;
 };
@@ -130,8 +129,7 @@ class FutureStateBase {
   virtual void run_here() {}
 
  private:
-  static constexpr std::uint32_t kDone = 1, kHandleGone = 2, kLocked = 4, kHasWaiters = 8, kMessage = 16,
-                                 kCalling = 32;
+  static constexpr std::uint32_t kDone = 1, kHandleGone = 2, kLocked = 4, kHasWaiters = 8, kMessage = 16, kCalling = 32;
   std::uint32_t lock() noexcept;
   void unlock(std::uint32_t word) noexcept { word_.store(word, std::memory_order_release); }
   std::uint32_t call_callbacks(std::uint32_t word) noexcept;
@@ -352,11 +350,11 @@ class Future {
     return state_->error();
   }
 
-  /// Calls `f(const Outcome<T>&)`, or `f()`, when the strand has ended: on the completing thread (its loop's for a task),
-  /// in the order added, before those who await the Future go on; or at once, on the caller's thread, if that has
-  /// happened already. `f` is kept by the strand, so the Future may be moved or dropped. It must not wait: it holds up
-  /// who waits. What it throws is reported by the handler of `set_unretrieved_handler`, and the others are called all
-  /// the same (Future.add_done_callback). From any thread.
+  /// Calls `f(const Outcome<T>&)`, or `f()`, when the strand has ended: on the completing thread (its loop's for a
+  /// task), in the order added, before those who await the Future go on; or at once, on the caller's thread, if that
+  /// has happened already. `f` is kept by the strand, so the Future may be moved or dropped. It must not wait: it holds
+  /// up who waits. What it throws is reported by the handler of `set_unretrieved_handler`, and the others are called
+  /// all the same (Future.add_done_callback). From any thread.
   template <class F>
     requires detail::DoneCallable<F, T>
   void add_done_callback(F f) const {

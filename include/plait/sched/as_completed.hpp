@@ -150,7 +150,8 @@ class [[nodiscard]] Completions {
 ///     while (auto* future = co_await completions.next()) use(completions.index_of(*future), co_await *future);
 ///
 /// `futures` is an lvalue range of Futures, of tasks on any loop, of threads, of pools, which stay where they are until
-/// they are given. Strands that are not done when it dies go on. An empty Future is a std::logic_error. From any strand.
+/// they are given. Strands that are not done when it dies go on. An empty Future is a std::logic_error. From any
+/// strand.
 template <detail::FutureRange R>
 auto as_completed(AsCompletedOptions options, R&& futures) {
   using F = std::remove_reference_t<std::ranges::range_reference_t<R>>;
@@ -175,8 +176,7 @@ Completions<Future<T>> as_completed(std::vector<Future<T>>&& futures) {
 /// Call it on a loop (std::logic_error elsewhere).
 template <std::ranges::input_range R>
   requires detail::IsTask<std::ranges::range_value_t<R>>::value
-auto as_completed(AsCompletedOptions options, R&& tasks,
-                  std::source_location at = std::source_location::current()) {
+auto as_completed(AsCompletedOptions options, R&& tasks, std::source_location at = std::source_location::current()) {
   using T = typename std::ranges::range_value_t<R>::value_type;
   std::vector<Future<T>> futures;
   for (auto&& task : tasks) futures.push_back(spawn(std::move(task), {}, at));
