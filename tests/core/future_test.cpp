@@ -541,7 +541,7 @@ TEST(Future, CallsEachCallbackOnceWhoeverAddsItWhileItEndsAndDropsIt) {
 }
 
 TEST(Future, EndsATimedWaitWhileItsCallbacksAreCalled) {
-  for (int round = 0; round < rounds(200); ++round) {
+  for (int round = 0; round < rounds(50); ++round) {
     Promise<int> promise;
     Future<int> f = promise.future();
     f.add_done_callback([] { std::this_thread::yield(); });
