@@ -423,6 +423,18 @@ TEST(AsCompleted, LosesNothingWhenTheAskerIsCancelledWhileThreadsComplete) {  //
   }
 }
 
+TEST(AsCompletedDeathTest, StopsTheProgramWhenAFutureIsDestroyedWhileItIsWatched) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto misuse = [] {
+    Promise<int> promise("job");
+    auto futures = std::make_unique<std::vector<Future<int>>>();
+    futures->push_back(promise.future());
+    auto completions = as_completed(*futures);
+    futures.reset();
+  };
+  EXPECT_DEATH(misuse(), "the Future of \"job\" was destroyed while 1 strand\\(s\\) await it");
+}
+
 TEST(AsCompleted, LeavesNoTaskBehindWhereverItIsCancelled) {
   int live = 0;
   // Out here: the tasks are cancelled with the body, and end after it.
