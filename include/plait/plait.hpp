@@ -8,6 +8,7 @@
 #include "plait/core/executor.hpp"
 #include "plait/core/future.hpp"
 #include "plait/core/generator.hpp"
+#include "plait/core/moved.hpp"
 #include "plait/core/promise.hpp"
 #include "plait/core/task.hpp"
 #include "plait/io/file.hpp"

@@ -43,7 +43,7 @@ template <class... T>
 constexpr void refuse_twice_destroyed() noexcept {
   static_assert((!destroyed_twice<T> && ...),
                 "name it first: g++-12 destroys a capturing lambda (or an aggregate) that is written inside a co_await "
-                "expression twice. Write `auto f = [...] {...};` and pass f, or std::ref(f) if it can't be copied.");
+                "expression twice. Write `auto f = [...] {...};` and pass f, or moved(f) if it can't be copied.");
 }
 
 }  // namespace plait::detail

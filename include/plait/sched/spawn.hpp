@@ -80,9 +80,11 @@ class TaskState final : public FutureState<T>, public Strand, public FrameAlloca
     }
     self.record->set(StrandState::done);
     self.root_.leave();
-    if (self.nursery_.child_ends(self, self.result.error())) self.look();
-    self.nursery_.child_ended();
+    // The end of the group is the end of its futures, too.
+    Nursery& nursery = self.nursery_;
+    if (nursery.child_ends(self, self.result.error())) self.look();
     self.complete();
+    nursery.child_ended();
   }
 
   Task<T> task_;

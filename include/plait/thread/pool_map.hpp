@@ -242,7 +242,8 @@ class MapResults {
       if (chunk->size() == 0) return;
       in_flight_ += chunk->size();
       out_.push_back(chunk);
-      chunk->future = pool_->submit([shared = shared_, chunk] { shared->call(*chunk); });
+      const auto call = [shared = shared_, chunk] { shared->call(*chunk); };
+      chunk->future = pool_->submit(call);
     }
   }
   std::shared_ptr<Chunk> new_chunk() {
