@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+namespace plait::os {
+
+/// Whether the descriptor is a terminal (isatty(3)).
+bool is_terminal(int fd) noexcept;
+
+/// How many characters a terminal shows; 0 where it does not say.
+struct TerminalSize {
+  int columns = 0;
+  int rows = 0;
+};
+/// The size at this moment (TIOCGWINSZ); zeros for what is no terminal.
+TerminalSize terminal_size(int fd) noexcept;
+
+/// Whether the environment says that text is UTF-8 (LC_ALL, LC_CTYPE, LANG; the first that is set decides).
+bool terminal_takes_utf8() noexcept;
+/// Whether the terminal can move its cursor, as all do but those that TERM calls dumb.
+bool terminal_moves_cursor() noexcept;
+
+/// How many columns a character of Unicode takes: 0 (it combines with the one before), 1 or 2; -1 for one that can't
+/// be shown (wcwidth(3) in C.UTF-8, whatever the program's locale is).
+int character_width(char32_t character) noexcept;
+
+}  // namespace plait::os

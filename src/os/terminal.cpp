@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "plait/os/terminal.hpp"
+
+#include <locale.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include <cstdlib>
+#include <string_view>
+
+namespace plait::os {
+
+bool is_terminal(int fd) noexcept { return ::isatty(fd) == 1; }
+
+TerminalSize terminal_size(int fd) noexcept {
+  winsize size{};
+  if (::ioctl(fd, TIOCGWINSZ, &size) != 0) return {};
+  return {size.ws_col, size.ws_row};
+}
+
+bool terminal_takes_utf8() noexcept {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    for (; *value != '\0'; ++value) {
+      if (::strncasecmp(value, "utf-8", 5) == 0 || ::strncasecmp(value, "utf8", 4) == 0) return true;
+    }
+    return false;
+  }
+  return false;
+}
+
+bool terminal_moves_cursor() noexcept {
+  const char* term = std::getenv("TERM");
+  return term != nullptr && *term != '\0' && std::string_view(term) != "dumb";
+}
+
+int character_width(char32_t character) noexcept {
+  if (character < 0x20) return -1;
+  if (character < 0x7f) return 1;
+  static const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  if (utf8 == nullptr) return -1;
+  const locale_t before = ::uselocale(utf8);
+  const int width = ::wcwidth(static_cast<wchar_t>(character));
+  ::uselocale(before);
+  return width;
+}
+
+}  // namespace plait::os
