@@ -108,7 +108,7 @@ void ProgressScreen::rename(ProgressRow& row, std::string_view title) {
 void ProgressScreen::draw(const ProgressRow* leaving, TimePoint at) {
   ProgressTarget::Look look = target_.look();
   look.columns = std::max(look.columns, 1);
-  out_.assign("\r");
+  out_ = '\r';
   if (look.moves_cursor) {
     put_lines(leaving, at, look);
   } else {
@@ -124,7 +124,10 @@ void ProgressScreen::put_lines(const ProgressRow* leaving, TimePoint at, const P
   // Behind a full line the cursor stands on its last character, which EL would erase: this is erased before.
   const bool full = width == look.columns;
   if (full) out_ += "\x1b[J";
-  const auto put = [&](std::string_view line) { out_.append(line).append(full ? "" : "\x1b[K"); };
+  const auto put = [&](std::string_view line) {
+    out_ += line;
+    if (!full) out_ += "\x1b[K";
+  };
   if (leaving) {
     put(progress_line(leaving->status(at), width, look.utf8));
     out_ += "\r\n";
@@ -137,15 +140,16 @@ void ProgressScreen::put_lines(const ProgressRow* leaving, TimePoint at, const P
     if (i >= lines) continue;
     if (i > 0) out_ += "\r\n";
     const bool more = i + 1 == lines && rows_.size() > lines && lines > 1;
-    const std::string line = more ? fit_text(" and " + std::to_string(rows_.size() - i) + " more", width, look.utf8)
-                                  : progress_line(rows_[i]->status(at), width, look.utf8);
+    const std::string line =
+        more ? fit_text(joined({" and ", std::to_string(rows_.size() - i), " more"}), width, look.utf8)
+             : progress_line(rows_[i]->status(at), width, look.utf8);
     put(line);
     if (i == 0) first_width = display_width(line);
   }
   if (!full) out_ += "\x1b[J";
   if (lines > 1) {
-    out_ += "\x1b[" + std::to_string(lines - 1) + "A\r";
-    if (first_width > 0 && !full) out_ += "\x1b[" + std::to_string(first_width) + 'C';
+    out_ += joined({"\x1b[", std::to_string(lines - 1), "A\r"});
+    if (first_width > 0 && !full) out_ += joined({"\x1b[", std::to_string(first_width), "C"});
   }
 }
 

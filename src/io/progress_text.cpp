@@ -68,8 +68,8 @@ std::string scaled(double value, int scale) {
     value /= scale;
     prefix = kPrefixes[i];
   }
-  if (!prefix.empty() && scale == 1024) prefix = (prefix == "k" ? "K" : prefix) + "i";
-  return three_digits(value) + prefix;
+  if (scale == 1024 && prefix == "k") prefix = "K";
+  return joined({three_digits(value), prefix, scale == 1024 && !prefix.empty() ? "i" : ""});
 }
 
 std::string number(double value, int scale) { return scale == 0 ? three_digits(value) : scaled(value, scale); }
@@ -87,7 +87,7 @@ std::string left_text(const ProgressStatus& status) {
 std::string percent_text(const ProgressStatus& status) {
   // 100 % means all: rounded down.
   const auto percent = static_cast<int>(100.0L * static_cast<long double>(status.done) / *status.total);
-  return std::to_string(status.done < *status.total ? std::min(percent, 99) : 100) + '%';
+  return joined({std::to_string(status.done < *status.total ? std::min(percent, 99) : 100), "%"});
 }
 
 /// The title in front of a line of which the rest takes `taken` columns, empty if there is none; nothing if what is
@@ -97,7 +97,7 @@ std::optional<std::string> title_beside(int taken, const ProgressStatus& status,
   if (status.title.empty()) return "";
   const int room = columns - taken - 2;
   if (display_width(status.title) > room && room < std::max(kSmallestTitle, columns / 3)) return std::nullopt;
-  return fit_text(status.title, room, utf8) + ": ";
+  return joined({fit_text(status.title, room, utf8), ": "});
 }
 
 /// In one column, where nothing else fits.
@@ -115,17 +115,24 @@ std::string line_without_total(const ProgressStatus& status, int columns, bool u
   const std::string count = count_text(status.done, status.unit_scale);
   const std::string unit = fit_text(status.unit, columns, utf8);
   const std::string clock = clock_text(status.elapsed);
-  for (const std::string& rest : {count + unit + " [" + clock + ", " + rate_text(status) + "]",
-                                  count + unit + " [" + clock + "]", count + unit}) {
-    if (auto title = title_beside(display_width(rest), status, columns, utf8)) return *title + rest;
+  const std::string counted = joined({count, unit});
+  for (const std::string& rest :
+       {joined({counted, " [", clock, ", ", rate_text(status), "]"}), joined({counted, " [", clock, "]"}), counted}) {
+    if (auto title = title_beside(display_width(rest), status, columns, utf8)) return joined({*title, rest});
   }
-  for (const std::string& rest : {count + unit, count}) {
+  for (const std::string& rest : {counted, count}) {
     if (display_width(rest) <= columns) return rest;
   }
   return one_column(status, 0, utf8);
 }
 
 }  // namespace
+
+std::string joined(std::initializer_list<std::string_view> parts) {
+  std::string whole;
+  for (const std::string_view part : parts) whole += part;
+  return whole;
+}
 
 int display_width(std::string_view text) noexcept {
   int width = 0;
@@ -173,18 +180,18 @@ std::string bar_text(double share, int cells, bool utf8) {
 
 std::string clock_text(Duration span) {
   const auto seconds = std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(span).count());
-  const auto two = [](std::int64_t n) { return (n < 10 ? "0" : "") + std::to_string(n); };
+  const auto two = [](std::int64_t n) { return joined({n < 10 ? "0" : "", std::to_string(n)}); };
   const std::int64_t hours = seconds / 3600;
-  if (hours >= 100) return std::to_string(hours / 24) + 'd' + two(hours % 24) + 'h';
-  const std::string rest = two(seconds / 60 % 60) + ':' + two(seconds % 60);
-  return hours == 0 ? rest : std::to_string(hours) + ':' + rest;
+  if (hours >= 100) return joined({std::to_string(hours / 24), "d", two(hours % 24), "h"});
+  const std::string rest = joined({two(seconds / 60 % 60), ":", two(seconds % 60)});
+  return hours == 0 ? rest : joined({std::to_string(hours), ":", rest});
 }
 
 std::string rate_text(const ProgressStatus& status) {
   const std::string unit = fit_text(status.unit, 1000, true);
-  if (!(status.per_second > 0)) return '?' + unit + "/s";
-  if (status.per_second < 1) return number(1 / status.per_second, 0) + "s/" + unit;
-  return number(status.per_second, status.unit_scale) + unit + "/s";
+  if (!(status.per_second > 0)) return joined({"?", unit, "/s"});
+  if (status.per_second < 1) return joined({number(1 / status.per_second, 0), "s/", unit});
+  return joined({number(status.per_second, status.unit_scale), unit, "/s"});
 }
 
 std::string progress_line(const ProgressStatus& status, int columns, bool utf8) {
@@ -194,21 +201,23 @@ std::string progress_line(const ProgressStatus& status, int columns, bool utf8) 
   }
   const double share = static_cast<double>(status.done) / static_cast<double>(*status.total);
   const std::string percent = percent_text(status);
-  const std::string aligned = std::string(4 - percent.size(), ' ') + percent;
-  const std::string times = clock_text(status.elapsed) + '<' + left_text(status);
+  const std::string aligned = joined({std::string_view("   ").substr(0, 4 - percent.size()), percent});
+  const std::string left = left_text(status);
+  const std::string times = joined({"[", clock_text(status.elapsed), "<", left});
   const std::string count =
-      count_text(status.done, status.unit_scale) + '/' + count_text(*status.total, status.unit_scale);
-  for (const std::string& tail : {"| " + count + " [" + times + ", " + fit_text(rate_text(status), columns, utf8) + "]",
-                                  "| " + count + " [" + times + "]", "| [" + times + "]"}) {
+      joined({count_text(status.done, status.unit_scale), "/", count_text(*status.total, status.unit_scale), " "});
+  const std::string rate = fit_text(rate_text(status), columns, utf8);
+  for (const std::string& tail :
+       {joined({"| ", count, times, ", ", rate, "]"}), joined({"| ", count, times, "]"}), joined({"| ", times, "]"})}) {
     const int taken = 4 + 1 + display_width(tail);
     const auto title = title_beside(taken + kSmallestBar, status, columns, utf8);
     if (!title) continue;
-    return *title + aligned + '|' + bar_text(share, columns - taken - display_width(*title), utf8) + tail;
+    return joined({*title, aligned, "|", bar_text(share, columns - taken - display_width(*title), utf8), tail});
   }
-  for (const std::string& rest : {aligned + " <" + left_text(status), aligned}) {
-    if (auto title = title_beside(display_width(rest), status, columns, utf8)) return *title + rest;
+  for (const std::string& rest : {joined({aligned, " <", left}), aligned}) {
+    if (auto title = title_beside(display_width(rest), status, columns, utf8)) return joined({*title, rest});
   }
-  for (const std::string& rest : {percent + " <" + left_text(status), percent}) {
+  for (const std::string& rest : {joined({percent, " <", left}), percent}) {
     if (display_width(rest) <= columns) return rest;
   }
   return one_column(status, share, utf8);

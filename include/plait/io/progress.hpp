@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
@@ -127,7 +126,7 @@ class [[nodiscard]] CountedNext {
 template <std::ranges::view V>
   requires std::ranges::input_range<V>
 class ProgressView : public std::ranges::view_interface<ProgressView<V>> {
-  /// The end is known as a number, so that one comparison of it and of the count at which to look is enough.
+  /// The end is known as a number, so that one comparison serves it and the count at which to look.
   static constexpr bool kCountsToEnd =
       std::ranges::random_access_range<V> &&
       std::sized_sentinel_for<std::ranges::sentinel_t<V>, std::ranges::iterator_t<V>> &&
@@ -145,7 +144,7 @@ class ProgressView : public std::ranges::view_interface<ProgressView<V>> {
     last_ = std::ranges::end(base_);
     if constexpr (kCountsToEnd) {
       end_ = count_.done() + static_cast<std::int64_t>(last_ - *current_);
-      stop_ = std::min(end_, count_.look_at());
+      count_.limit(end_);
     }
     return Iterator(*this);
   }
@@ -174,18 +173,17 @@ class ProgressView : public std::ranges::view_interface<ProgressView<V>> {
   void advance() {
     count_.count();
     if constexpr (!kCountsToEnd) {
-      if (count_.done() >= count_.look_at()) [[unlikely]]
+      if (count_.at_mark()) [[unlikely]]
         count_.look();
     }
     ++*current_;
   }
   bool at_end() {
     if constexpr (kCountsToEnd) {
-      if (count_.done() != stop_) [[likely]]
+      if (!count_.at_mark()) [[likely]]
         return false;
-      if (stop_ != end_) {
-        count_.look();
-        stop_ = std::min(end_, count_.look_at());
+      if (count_.done() != end_) {
+        count_.look(end_);
         return false;
       }
     } else if (*current_ != last_) {
@@ -201,7 +199,6 @@ class ProgressView : public std::ranges::view_interface<ProgressView<V>> {
   detail::ProgressCount count_;
   detail::NextCount next_;
   std::int64_t end_ = 0;
-  std::int64_t stop_ = 0;
 };
 
 /// Where a ProgressView stands.

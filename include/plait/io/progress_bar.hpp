@@ -62,53 +62,58 @@ void finish_progress(ProgressRow& row, std::int64_t done) noexcept;
 void free_progress(ProgressRow& row) noexcept;
 void rename_progress(ProgressRow& row, std::string_view title);
 
-/// A bar that one strand counts for, in a plain variable. Here, as in what holds it, no address of a member is given
-/// away, so that a loop may keep the count in a register.
+/// A bar that one strand counts for, in a plain variable that goes down to 0, where it is time to look. Here, as in
+/// what holds it, no address of a member is given away, so that a loop may keep the count in a register.
 class ProgressCount {
  public:
-  /// A bar that nobody looks at is not looked at by its loop either.
+  /// Where a bar that nobody sees is looked at.
   static constexpr std::int64_t kNoLook = std::numeric_limits<std::int64_t>::max();
 
   ProgressCount(const ProgressOptions& options, std::optional<std::int64_t> total)
-      : row_(open_progress(options, total)), look_at_(row_ ? 1 : kNoLook) {}
+      : row_(open_progress(options, total)), mark_(row_ ? 1 : kNoLook), left_(mark_) {}
   ProgressCount(ProgressCount&& other) noexcept
-      : row_(std::exchange(other.row_, nullptr)),
-        done_(other.done_),
-        look_at_(std::exchange(other.look_at_, kNoLook)) {}
+      : row_(std::exchange(other.row_, nullptr)), mark_(other.mark_), left_(other.left_) {}
   ProgressCount& operator=(ProgressCount&& other) noexcept {
     if (this == &other) return *this;
     finish();
     row_ = std::exchange(other.row_, nullptr);
-    done_ = other.done_;
-    look_at_ = std::exchange(other.look_at_, kNoLook);
+    mark_ = other.mark_;
+    left_ = other.left_;
     return *this;
   }
   ~ProgressCount() { finish(); }
 
-  std::int64_t done() const noexcept { return done_; }
-  std::int64_t look_at() const noexcept { return look_at_; }
-  /// Counts without a look; the caller compares with `look_at`.
-  void count() noexcept { ++done_; }
-  void look() noexcept {
-    if (row_) look_at_ = look_at_progress(*row_, done_);
+  std::int64_t done() const noexcept { return mark_ - left_; }
+  /// One more is done. Who counts calls `look` when the mark is reached.
+  void count() noexcept { --left_; }
+  bool at_mark() const noexcept { return left_ == 0; }
+  /// The next mark is where to look again, or `limit`.
+  void look(std::int64_t limit = kNoLook) noexcept {
+    const std::int64_t now = done();
+    mark(row_ ? look_at_progress(*row_, now) : kNoLook, limit, now);
   }
-  /// The count is now `done`.
-  void reach(std::int64_t done) noexcept {
-    done_ = done;
-    if (done_ >= look_at_) [[unlikely]]
+  void limit(std::int64_t limit) noexcept { mark(mark_, limit, done()); }
+  /// So many are done now.
+  void reach(std::int64_t now) noexcept {
+    left_ = mark_ - now;
+    if (left_ <= 0) [[unlikely]]
       look();
   }
   void finish() noexcept {
     if (!row_) return;
-    finish_progress(*row_, done_);
+    finish_progress(*row_, done());
     free_progress(*std::exchange(row_, nullptr));
-    look_at_ = kNoLook;
   }
 
  private:
+  void mark(std::int64_t at, std::int64_t limit, std::int64_t now) noexcept {
+    mark_ = at < limit ? at : limit;
+    left_ = mark_ - now;
+  }
+
   ProgressRow* row_;
-  std::int64_t done_ = 0;
-  std::int64_t look_at_;
+  std::int64_t mark_;
+  std::int64_t left_;
 };
 
 }  // namespace detail

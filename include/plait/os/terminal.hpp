@@ -6,10 +6,10 @@ namespace plait::os {
 /// Whether the descriptor is a terminal (isatty(3)).
 bool is_terminal(int fd) noexcept;
 
-/// How many characters a terminal shows; 0 where it does not say.
+/// How many characters a terminal shows.
 struct TerminalSize {
-  int columns = 0;
-  int rows = 0;
+  int columns = 0;  ///< in a line; 0 where it does not say
+  int rows = 0;     ///< lines; 0 where it does not say
 };
 /// The size at this moment (TIOCGWINSZ); zeros for what is no terminal.
 TerminalSize terminal_size(int fd) noexcept;
