@@ -25,7 +25,7 @@ struct Environment {
   const char* argument = nullptr;
 };
 
-/// What progress_child writes to a terminal of that width; with `to_file` its stderr goes to /dev/null.
+/// What progress_child writes to a terminal of that width; with `to_null` its stderr goes to /dev/null.
 std::string output_of_child(unsigned short columns, const Environment& environment = {}, bool to_null = false) {
   winsize size{};
   size.ws_col = columns;
