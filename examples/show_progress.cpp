@@ -29,7 +29,7 @@ plait::Task<int> sum_of_pages() {
   auto results = plait::as_completed(std::move(tasks));
   auto shown = plait::progress(results, {.title = "pages"});
   int sum = 0;
-  while (auto result = co_await shown.next()) sum += result->value;
+  while (auto* result = co_await shown.next()) sum += co_await *result;
   co_return sum;
 }
 

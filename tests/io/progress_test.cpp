@@ -258,9 +258,9 @@ TEST(ProgressOfTasks, KnowsTheTotalOfAsCompletedAndCountsErrorsToo) {
     int sum = 0, errors = 0;
     for (bool more = true; more;) {
       try {
-        auto item = co_await p.next();
-        more = item.has_value();
-        if (item) sum += item->value;
+        auto* item = co_await p.next();
+        more = item != nullptr;
+        if (item) sum += co_await *item;
       } catch (const std::runtime_error&) {
         ++errors;
       }

@@ -20,6 +20,8 @@
 #include "plait/core/executor.hpp"
 #include "plait/core/future.hpp"
 #include "plait/core/task.hpp"
+#include "plait/sched/run.hpp"
+#include "plait/sync/queue.hpp"
 #include "plait/thread/chunk_size.hpp"
 
 namespace plait {
@@ -79,6 +81,8 @@ class MapResults {
   struct Shared {
     explicit Shared(F function) : f(std::move(function)) {}
     F f;
+    /// Unless the order is kept: chunks as they come.
+    Queue<std::shared_ptr<Chunk>> done;
 
     void call(Chunk& chunk) {
       const TimePoint begin = now();
@@ -170,9 +174,13 @@ class MapResults {
   Task<std::optional<Value>> next() {
     while (at_ == current_size()) {
       if (!begin_next()) co_return std::nullopt;
-      detail::FutureDone<void> done(*out_.front()->future.state());
-      co_await done;
-      take(out_.front());
+      if (options_.ordered) {
+        detail::FutureDone<void> done(*out_.front()->future.state());
+        co_await done;
+        take(out_.front());
+      } else {
+        take(co_await shared_->done.get());
+      }
     }
     ++at_;
     throw_if_failed();
@@ -197,8 +205,14 @@ class MapResults {
         at_end_ = true;
         return;
       }
-      detail::FutureDone<void>(*out_.front()->future.state()).wait_in_thread(detail::kNever);
-      take(out_.front());
+      const bool works = detail::this_thread_strand().crew != nullptr;
+      // A worker of the pool waits for a Future, so that it may make the call itself.
+      if (options_.ordered || works) {
+        detail::FutureDone<void>(*out_.front()->future.state()).wait_in_thread(detail::kNever);
+        take(options_.ordered ? out_.front() : *shared_->done.try_get());
+      } else {
+        take(sync_wait(shared_->done.get()));
+      }
     }
     ++at_;
     throw_if_failed();
@@ -219,7 +233,7 @@ class MapResults {
     std::erase(out_, chunk);
     in_flight_ -= chunk->size();
     sizes_.learn(chunk->size(), chunk->took);
-    chunk->future.result();  // done: throws if the whole chunk was cancelled
+    detail::FutureView<void>(*chunk->future.state()).take();  // throws if the whole chunk was cancelled
     current_ = std::move(chunk);
   }
   void throw_if_failed() {
@@ -244,6 +258,9 @@ class MapResults {
       out_.push_back(chunk);
       const auto call = [shared = shared_, chunk] { shared->call(*chunk); };
       chunk->future = pool_->submit(call);
+      if (options_.ordered) continue;
+      const auto tell = [shared = shared_, chunk] { static_cast<void>(shared->done.try_put(chunk)); };
+      chunk->future.add_done_callback(tell);
     }
   }
   std::shared_ptr<Chunk> new_chunk() {
