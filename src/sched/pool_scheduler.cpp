@@ -346,21 +346,23 @@ void PoolScheduler::give_up(PoolWorker& worker) noexcept {
 }
 
 void PoolScheduler::begin() {
-  if (begun_.exchange(true, std::memory_order_relaxed)) return;
   PoolWorker* worker = nullptr;
   {
     const std::scoped_lock guard(idle_lock_);
-    worker = idle_.pop_front();
+    // After the end nobody counts workers; and of several who begin at once each starts one, until all are started.
+    worker = idle_.front();
+    if (closed() || !worker || worker->thread) return;
+    worker->unlink();
     active_.fetch_add(1, std::memory_order_seq_cst);
     searching_.fetch_add(1, std::memory_order_seq_cst);
   }
   try {
     start_thread_(owner_, *worker);
   } catch (...) {
-    begun_.store(false, std::memory_order_relaxed);
     give_up(*worker);
     throw;
   }
+  begun_.store(true, std::memory_order_relaxed);
 }
 
 void PoolScheduler::begin_block() noexcept {

@@ -36,7 +36,7 @@ class PoolScheduler final : public Scheduler, public Crew {
   /// Starts a strand of the pool's own group, which `make()` gives. False once the pool refuses work.
   template <class Make>
   [[nodiscard]] bool start(Make make) {
-    begin();
+    if (!begun_.load(std::memory_order_relaxed)) begin();
     const HomeGuard guard(&home_lock_);
     if (refuses_.load(std::memory_order_relaxed) && (closed() || !is_here())) return false;
     schedule(make());
@@ -126,6 +126,7 @@ class PoolScheduler final : public Scheduler, public Crew {
   WorkQueue injection_;
   Atomic<std::size_t> injected_{0};
   Atomic<bool> refuses_{false};
+  /// A thread was started.
   Atomic<bool> begun_{false};
 
   /// Guards what follows. Taken after the home's lock.
