@@ -46,7 +46,6 @@ PoolScheduler::PoolScheduler() noexcept : Scheduler(home_lock_) {
   anchor_.scheduler = this;
   anchor_.home = &home_lock_;
   anchor_.record = open_record(false, "pool", nullptr, nullptr);
-  tasks_.scope.attach(nullptr, anchor_);
   spawned_ = &tasks_;
 }
 
@@ -68,6 +67,10 @@ PoolScheduler& PoolScheduler::borrow(unsigned size, StartThread start_thread, vo
   pool->workers_ = std::make_unique<Atomic<PoolWorker*>[]>(size + kSpares);
   for (unsigned i = 0; i < size; ++i) pool->idle_.push_back(*pool->spare_worker());
   pool->timers_.restart(now());
+  // A new one, for the last pool's may have been cancelled.
+  std::destroy_at(&pool->tasks_.scope);
+  std::construct_at(&pool->tasks_.scope);
+  pool->tasks_.scope.attach(nullptr, pool->anchor_);
   return *pool;
 }
 
