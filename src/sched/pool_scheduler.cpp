@@ -291,7 +291,7 @@ void PoolScheduler::sleep(PoolWorker& worker) {
   do {
     const TimePoint deadline = keep_time(worker);
     if (!closed()) worker.thread->parker.park(deadline);
-    leave_time(worker);
+    if (deadline != kNever) leave_time();
   } while (!leave_idle(worker));
 }
 
@@ -420,11 +420,10 @@ TimePoint PoolScheduler::keep_time(PoolWorker& worker) noexcept {
   return keeps_;
 }
 
-void PoolScheduler::leave_time(PoolWorker& worker) noexcept {
-  if (!timed_.load(std::memory_order_relaxed)) return;
+/// The timekeeper is awake, even if another has let the timers expire meanwhile.
+void PoolScheduler::leave_time() noexcept {
   {
     const HomeGuard guard(&home_lock_);
-    if (timekeeper_ != &worker) return;
     timekeeper_ = nullptr;
   }
   expire_timers();
