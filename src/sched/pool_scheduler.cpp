@@ -210,6 +210,9 @@ void PoolScheduler::work(PoolWorker& worker) {
     if (work) {
       execute(worker, *work);
     } else {
+      // One too many: the parent that it would have gone on with is for those who stay [P2].
+      if (worker.next) [[unlikely]]
+        inject(*std::exchange(worker.next, nullptr));
       sleep(worker);
     }
   }
