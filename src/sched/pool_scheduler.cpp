@@ -487,7 +487,7 @@ bool PoolScheduler::add_closer(Waiter& waiter) noexcept {
 
 bool PoolScheduler::remove_closer(Waiter& waiter) noexcept {
   const std::scoped_lock guard(idle_lock_);
-  if (!waiter.linked()) return false;
+  if (closed()) return false;  // end_if_quiet() has claimed it
   waiter.unlink();
   return true;
 }
