@@ -77,9 +77,11 @@ void PoolThreads::start(void* self, PoolWorker& worker) {
   }
 }
 
-ThreadState* PoolThreads::front() noexcept {
+PoolThreads::Held PoolThreads::front() noexcept {
   const std::scoped_lock guard(lock_);
-  return threads_.empty() ? nullptr : threads_.front();
+  if (threads_.empty()) return nullptr;
+  threads_.front()->retain();
+  return Held(threads_.front());
 }
 
 void PoolThreads::forget(ThreadState& thread) noexcept {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,12 @@ class PoolThreads : private Link {
   static void start(void* self, PoolWorker& worker);
   /// From now on the program's end closes `scheduler`.
   void watch(PoolScheduler& scheduler) noexcept;
-  /// A thread that nobody has joined, or null.
-  ThreadState* front() noexcept;
+  struct Release {
+    void operator()(ThreadState* thread) const noexcept { thread->release(); }
+  };
+  using Held = std::unique_ptr<ThreadState, Release>;
+  /// A thread that nobody has joined, or null. Several may wait for the same one.
+  Held front() noexcept;
   /// `thread`, the front, has ended: waits until it is gone, and forgets it.
   void forget(ThreadState& thread) noexcept;
   /// This process is a child that was forked off: it has none of the threads.

@@ -114,7 +114,7 @@ void ThreadPool::shutdown(ShutdownOptions options) {
   scheduler_->close();
   if (!options.wait) return;
   detail::PoolEnd(*scheduler_).wait_in_thread(detail::kNever);
-  while (detail::ThreadState* thread = threads_->front()) {
+  while (const detail::PoolThreads::Held thread = threads_->front()) {
     detail::ThreadJoin(*thread).wait_in_thread(detail::kNever);
     threads_->forget(*thread);
   }
@@ -124,7 +124,7 @@ Task<> ThreadPool::close() {
   if (scheduler_->is_here()) detail::misuse("ThreadPool::close(): one of its own threads would wait for itself.");
   scheduler_->close();
   co_await detail::PoolEnd(*scheduler_);
-  while (detail::ThreadState* thread = threads_->front()) {
+  while (const detail::PoolThreads::Held thread = threads_->front()) {
     co_await detail::ThreadJoin(*thread);
     threads_->forget(*thread);
   }
