@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plait/base/contract.hpp"
+#include "plait/core/exceptions.hpp"
 #include "plait/core/scheduler.hpp"
 #include "plait/os/processors.hpp"
 #include "pool_threads.hpp"
@@ -75,11 +76,18 @@ ThreadPool::~ThreadPool() {
       shutdown({.wait = false, .cancel_futures = true});
       scheduler_->cancel_all();
     }
-    // A cancel of this thread does not end the wait for what uses the pool.
+    // A cancel of this thread, before or meanwhile, does not end the wait for what uses the pool.
     detail::ThreadStrand& self = detail::this_thread_strand();
-    const bool cancelled = self.cancel_called();
-    self.uncancel();
-    shutdown();
+    bool cancelled = false;
+    for (bool ended = false; !ended;) {
+      try {
+        shutdown();
+        ended = true;
+      } catch (const Cancelled&) {
+        cancelled = true;
+        self.uncancel();
+      }
+    }
     if (cancelled) self.cancel();
   }
   threads_.reset();
