@@ -218,6 +218,9 @@ void PoolScheduler::work(PoolWorker& worker) {
   }
   current_worker = nullptr;
   self.crew = nullptr;
+  const HomeGuard home(&home_lock_);  // cancel_all() is through with the thread, or will not find it
+  const std::scoped_lock guard(idle_lock_);
+  worker.thread = nullptr;
 }
 
 Work* PoolScheduler::find(PoolWorker& worker) noexcept {
@@ -454,10 +457,14 @@ void PoolScheduler::close() noexcept {
 }
 
 void PoolScheduler::cancel_all() noexcept {
+  const HomeGuard home(&home_lock_);
   tasks_.scope.cancel();
-  const std::scoped_lock guard(idle_lock_);
-  for (const auto& worker : all_) {
-    if (worker->thread) worker->thread->cancel();
+  const unsigned count = published_.load(std::memory_order_acquire);
+  for (unsigned i = 0; i < count; ++i) {
+    idle_lock_.lock();
+    ThreadStrand* thread = workers_[i].load(std::memory_order_relaxed)->thread;
+    idle_lock_.unlock();  // a cancel may make other work ready, and wake a worker for it
+    if (thread) thread->cancel();
   }
 }
 
