@@ -57,39 +57,44 @@ PoolScheduler& PoolScheduler::borrow(unsigned size, StartThread start_thread, vo
     if (pool) free_pools.first = pool->next_free_;
   }
   if (!pool) pool = new PoolScheduler;
-  pool->start_thread_ = start_thread;
-  pool->owner_ = owner;
-  pool->size_ = size;
-  pool->closing_ = false;
-  pool->refuses_.store(false, std::memory_order_relaxed);
-  pool->begun_.store(false, std::memory_order_relaxed);
-  pool->exit_.store(false, std::memory_order_relaxed);
-  pool->workers_ = std::make_unique<Atomic<PoolWorker*>[]>(size + kSpares);
-  for (unsigned i = 0; i < size; ++i) pool->idle_.push_back(*pool->spare_worker());
-  pool->timers_.restart(now());
   // A new one, for the last pool's may have been cancelled.
   std::destroy_at(&pool->tasks_.scope);
   std::construct_at(&pool->tasks_.scope);
   pool->tasks_.scope.attach(nullptr, pool->anchor_);
+  // Under the lock, for somebody who made a strand of the last pool ready may not have looked for a sleeper yet.
+  const std::scoped_lock guard(pool->idle_lock_);
+  pool->start_thread_ = start_thread;
+  pool->owner_ = owner;
+  pool->size_.store(size, std::memory_order_relaxed);
+  pool->closing_ = false;
+  pool->refuses_.store(false, std::memory_order_relaxed);
+  pool->begun_.store(false, std::memory_order_relaxed);
+  pool->workers_ = std::make_unique<Atomic<PoolWorker*>[]>(size + kSpares);
+  for (unsigned i = 0; i < size; ++i) pool->idle_.push_back(*pool->spare_worker());
+  pool->timers_.restart(now());
+  pool->exit_.store(false, std::memory_order_relaxed);
   return *pool;
 }
 
 void PoolScheduler::give_back(PoolScheduler& pool) noexcept {
-  while (pool.idle_.pop_front()) {
+  {
+    const std::scoped_lock guard(pool.idle_lock_);
+    while (pool.idle_.pop_front()) {
+    }
+    pool.published_.store(0, std::memory_order_relaxed);
+    pool.all_.clear();
+    pool.workers_.reset();
+    pool.size_.store(0, std::memory_order_relaxed);
   }
-  pool.published_.store(0, std::memory_order_relaxed);
-  pool.all_.clear();
-  pool.workers_.reset();
-  pool.size_ = 0;
   const std::scoped_lock guard(free_pools.lock);
   pool.next_free_ = free_pools.first;
   free_pools.first = &pool;
 }
 
-/// A worker more, for thieves to see. With the idle lock held, or before there are threads.
+/// A worker more, for thieves to see. With the idle lock held.
 PoolWorker* PoolScheduler::spare_worker() noexcept {
   const unsigned index = published_.load(std::memory_order_relaxed);
-  if (index == size_ + kSpares) return nullptr;
+  if (index == size() + kSpares) return nullptr;
   try {
     all_.push_back(std::make_unique<PoolWorker>(*this));
   } catch (const std::bad_alloc&) {
@@ -143,7 +148,7 @@ Work* PoolScheduler::take_injected(PoolWorker& worker) noexcept {
   {
     const std::scoped_lock guard(injection_lock_);
     const std::size_t all = injected_.load(std::memory_order_relaxed);
-    count = std::min(kBatch, all / size_ + (all % size_ != 0));
+    count = std::min(kBatch, (all + size() - 1) / size());
     for (std::size_t i = 0; i < count; ++i) batch[i] = injection_.pop();
     injected_.store(all - count, std::memory_order_relaxed);
   }
@@ -206,7 +211,7 @@ void PoolScheduler::work(PoolWorker& worker) {
   current_worker = &worker;
   while (!closed()) {
     Work* work = nullptr;
-    if (active_.load(std::memory_order_relaxed) <= size_) work = find(worker);
+    if (active_.load(std::memory_order_relaxed) <= size()) work = find(worker);
     if (work) {
       execute(worker, *work);
     } else {
@@ -307,7 +312,7 @@ bool PoolScheduler::leave_idle(PoolWorker& worker) noexcept {
   const std::scoped_lock guard(idle_lock_);
   if (worker.linked()) {
     if (closed()) return true;
-    if (active_.load(std::memory_order_relaxed) >= size_) return false;
+    if (active_.load(std::memory_order_relaxed) >= size()) return false;
     worker.unlink();
     active_.fetch_add(1, std::memory_order_seq_cst);
     searching_.fetch_add(1, std::memory_order_seq_cst);
@@ -320,7 +325,7 @@ void PoolScheduler::wake_one(bool start_threads) noexcept {
   PoolWorker* worker = nullptr;
   {
     const std::scoped_lock guard(idle_lock_);
-    if (active_.load(std::memory_order_relaxed) >= size_) return;
+    if (closed() || active_.load(std::memory_order_relaxed) >= size()) return;
     worker = idle_.front();
     if (!start_threads && !(worker && worker->thread)) return;
     if (worker) {

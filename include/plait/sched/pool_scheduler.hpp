@@ -50,7 +50,7 @@ class PoolScheduler final : public Scheduler, public Crew {
   void announce() noexcept {
     // Who goes to sleep leaves `active_`, passes the other half of the barrier, and looks at all queues again [P1].
     os::light_barrier();
-    if (active_.load(std::memory_order_relaxed) < size_ && searching_.load(std::memory_order_relaxed) == 0) [[unlikely]]
+    if (active_.load(std::memory_order_relaxed) < size() && searching_.load(std::memory_order_relaxed) == 0) [[unlikely]]
       wake_one();
   }
   /// Resumes `strand` on the calling thread's worker until it suspends or ends.
@@ -59,7 +59,7 @@ class PoolScheduler final : public Scheduler, public Crew {
   /// Work in the queues, oldest first, which becomes the caller's; null if there is none.
   Work* withdraw() noexcept;
 
-  unsigned size() const noexcept { return size_; }
+  unsigned size() const noexcept { return size_.load(std::memory_order_relaxed); }
   /// Whether the calling thread is one of the workers.
   bool is_here() const noexcept;
   Nursery& tasks() noexcept { return tasks_; }
@@ -113,7 +113,7 @@ class PoolScheduler final : public Scheduler, public Crew {
   void end_if_quiet() noexcept;
 
   HomeLock home_lock_;
-  unsigned size_ = 0;
+  Atomic<unsigned> size_{0};
   StartThread start_thread_ = nullptr;
   void* owner_ = nullptr;
 
@@ -138,7 +138,7 @@ class PoolScheduler final : public Scheduler, public Crew {
   Atomic<unsigned> published_{0};
   unsigned blocked_ = 0;
   bool closing_ = false;
-  Atomic<bool> exit_{false};
+  Atomic<bool> exit_{true};
   IntrusiveList<Waiter, Link> closers_;
 
   /// Guarded by the home's lock: who sleeps until the next timer.
