@@ -223,7 +223,7 @@ void PoolScheduler::work(PoolWorker& worker) {
   }
   current_worker = nullptr;
   self.crew = nullptr;
-  const HomeGuard home(&home_lock_);  // cancel_all() is through with the thread, or will not find it
+  const std::scoped_lock leaving(leaving_lock_);  // cancel_all() is through with the thread, or will not find it
   const std::scoped_lock guard(idle_lock_);
   worker.thread = nullptr;
 }
@@ -462,8 +462,8 @@ void PoolScheduler::close() noexcept {
 }
 
 void PoolScheduler::cancel_all() noexcept {
-  const HomeGuard home(&home_lock_);
   tasks_.scope.cancel();
+  const std::scoped_lock guard(leaving_lock_);
   const unsigned count = published_.load(std::memory_order_acquire);
   for (unsigned i = 0; i < count; ++i) {
     idle_lock_.lock();

@@ -129,6 +129,8 @@ class PoolScheduler final : public Scheduler, public Crew {
   /// A thread was started.
   Atomic<bool> begun_{false};
 
+  /// While it is held no thread leaves the pool. Taken before all others.
+  SpinLock leaving_lock_;
   /// Guards what follows. Taken after the home's lock.
   alignas(64) SpinLock idle_lock_;
   IntrusiveList<PoolWorker, Link> idle_;

@@ -28,7 +28,7 @@ class alignas(64) PoolWorker : public Runner, public Link {
   Strand* running = nullptr;
   /// A strand to go on with before anything else.
   Strand* next = nullptr;
-  /// The thread while it works; null before and after. Guarded by the pool's idle lock, and stays while home is held.
+  /// The thread while it works; null before and after. Guarded by the pool's idle lock.
   ThreadStrand* thread = nullptr;
   std::uint32_t tick = 0;
   /// Counted among those who look for work.
