@@ -255,6 +255,7 @@ void PoolScheduler::stop_searching(PoolWorker& worker) noexcept {
   if (!std::exchange(worker.searching, false)) return;
   // The last who looked: pushers relied on it, so it passes the word on if there is more.
   if (searching_.fetch_sub(1, std::memory_order_seq_cst) == 1 && work_visible()) announce();
+  if (std::exchange(worker.kept_time, false)) pass_time_on();
 }
 
 void PoolScheduler::execute(PoolWorker& worker, Work& work) {
@@ -302,7 +303,7 @@ void PoolScheduler::sleep(PoolWorker& worker) {
   do {
     const TimePoint deadline = keep_time(worker);
     if (!closed()) worker.thread->parker.park(deadline);
-    if (deadline != kNever) leave_time();
+    if (deadline != kNever) leave_time(worker);
   } while (!leave_idle(worker));
 }
 
@@ -423,6 +424,7 @@ void PoolScheduler::expire_timers() noexcept {
 
 /// Until when a worker that goes to sleep may: one of those who sleep keeps the time for all.
 TimePoint PoolScheduler::keep_time(PoolWorker& worker) noexcept {
+  worker.kept_time = false;
   if (!timed_.load(std::memory_order_relaxed)) return kNever;
   const HomeGuard guard(&home_lock_);
   if (timekeeper_ || timers_.armed() == 0) return kNever;
@@ -432,13 +434,22 @@ TimePoint PoolScheduler::keep_time(PoolWorker& worker) noexcept {
 }
 
 /// The timekeeper is awake, even if another has let the timers expire meanwhile.
-void PoolScheduler::leave_time() noexcept {
+void PoolScheduler::leave_time(PoolWorker& worker) noexcept {
   {
     const HomeGuard guard(&home_lock_);
     timekeeper_ = nullptr;
   }
+  worker.kept_time = true;
   expire_timers();
-  if (timed_.load(std::memory_order_relaxed)) wake_one(false);
+}
+
+/// Who kept the time has found work: another is to sleep until the next timer.
+void PoolScheduler::pass_time_on() noexcept {
+  {
+    const HomeGuard guard(&home_lock_);
+    if (timekeeper_ || timers_.armed() == 0) return;
+  }
+  wake_one(false);
 }
 
 Poller& PoolScheduler::poller() noexcept {

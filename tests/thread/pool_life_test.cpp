@@ -210,7 +210,7 @@ TEST(PoolLife, NoTimerIsLostBetweenThoseWhoKeepTheTime) {
   testing::VirtualTime time;
   ThreadPool pool(2);
   const auto sleeper = [](int n) -> Task<> {
-    for (int i = 0; i < 50; ++i) co_await sleep(std::chrono::microseconds(i % n + 1));
+    for (int i = 0; i < 500; ++i) co_await sleep(std::chrono::microseconds(i % n + 1));
   };
   const auto all = [&]() -> Task<> { co_await gather(sleeper(2), sleeper(3), sleeper(5)); };
   pool.run(all());

@@ -108,7 +108,8 @@ class PoolScheduler final : public Scheduler, public Crew {
   void sleep(PoolWorker& worker);
   bool leave_idle(PoolWorker& worker) noexcept;
   TimePoint keep_time(PoolWorker& worker) noexcept;
-  void leave_time() noexcept;
+  void leave_time(PoolWorker& worker) noexcept;
+  void pass_time_on() noexcept;
   void expire_timers() noexcept;
   void end_if_quiet() noexcept;
 

@@ -33,6 +33,8 @@ class alignas(64) PoolWorker : public Runner, public Link {
   std::uint32_t tick = 0;
   /// Counted among those who look for work.
   bool searching = false;
+  /// Slept until the next timer, for all.
+  bool kept_time = false;
 };
 
 }  // namespace plait::detail
