@@ -17,8 +17,6 @@ class ChildWait : public FutureWait<ChildWait<T>, T> {
 
  public:
   using Base::Base;
-  /// Whose lock is taken first: the cancel of the child may need it.
-  static constexpr bool kUsesHome = true;
 
   /// No checkpoint: the strand runs already.
   template <class Promise>

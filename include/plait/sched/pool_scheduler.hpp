@@ -113,8 +113,7 @@ class PoolScheduler final : public Scheduler, public Crew {
   void expire_timers() noexcept;
   void end_if_quiet() noexcept;
 
-  /// One for all pools: a cancel goes on from a task of one to a child on another, and back again.
-  static inline constinit HomeLock home_lock_;
+  HomeLock home_lock_;
   Atomic<unsigned> size_{0};
   StartThread start_thread_ = nullptr;
   void* owner_ = nullptr;
