@@ -150,7 +150,7 @@ class Fork final : public ForkBase {
     sibling = next;
     resume = [](void* frame) {
       auto& self = static_cast<Fork&>(*static_cast<Landing*>(frame));
-      self.join->landed(self, self.result().error() != nullptr).resume();
+      self.join->landed(self, static_cast<bool>(self.result().error())).resume();
     };
     error = [](const ForkBase& fork) -> const std::exception_ptr& {
       return static_cast<const Fork&>(fork).result().error();
