@@ -12,13 +12,15 @@ namespace plait::detail {
 /// A child that has become a strand.
 class Join::Child final : public Strand, public FrameAllocated {
  public:
-  Child(Join& join, ForkBase& fork) : Strand(Kind::task), join_(join), fork_(fork) {
+  Child(Join& join, ForkBase& fork, PromiseBase& promise, ErrorOf* error)
+      : Strand(Kind::task), join_(join), fork_(fork), error_(error) {
     Strand& parent = *join.strand_;
     scheduler = parent.scheduler;
     home = parent.home;
     context = home ? join.context_ : parent.context;
     record = open_record(false, {}, join.at_, parent.record);
-    fork.promise->strand = this;
+    promise.strand = this;
+    promise.continuation = nullptr;
     resume_point = fork.frame;
     finish = &ended;
     const HomeGuard guard(home);
@@ -34,13 +36,14 @@ class Join::Child final : public Strand, public FrameAllocated {
     auto* self = static_cast<Child*>(&strand);
     Join& join = self->join_;
     self->root_.leave();
-    if (self->fork_.error(self->fork_)) join.cancel();
+    if (self->error_(self->fork_)) join.cancel();
     delete self;
     join.arrived();
   }
 
   Join& join_;
   ForkBase& fork_;
+  ErrorOf* error_;
   Scope root_;
 };
 
@@ -71,9 +74,7 @@ std::coroutine_handle<> Join::begin_on_loop(ForkBase* first) {
   scope_->enter(strand);
   strand.resume_point = parent_;
   strand.record->suspend(WaitKind::task, at_, this);
-  for (ForkBase* fork = first; fork; fork = fork->sibling) {
-    strand.scheduler->schedule_here(*new Child(*this, *fork));
-  }
+  for (ForkBase* fork = first; fork; fork = fork->sibling) fork->run(*fork);
   return std::noop_coroutine();
 }
 
@@ -100,8 +101,9 @@ void Join::arrived() noexcept {
   }
 }
 
-void Join::taken(ForkBase& child) {
-  auto* strand = new Child(*this, child);
+void Join::start_strand(ForkBase& child, PromiseBase& promise, ErrorOf* error) {
+  auto* strand = new Child(*this, child, promise, error);
+  if (!strand->home) return strand->scheduler->schedule_here(*strand);
   PoolWorker& worker = *PoolWorker::current();
   worker.pool.resume(worker, *strand);
 }

@@ -111,6 +111,8 @@ class [[nodiscard]] Task {
 
   /// For the library: the frame, for starting it as the root of a strand.
   std::coroutine_handle<promise_type> frame() const noexcept { return frame_; }
+  /// The same, and the caller destroys it.
+  std::coroutine_handle<promise_type> release() && noexcept { return std::exchange(frame_, nullptr); }
 
  private:
   friend promise_type;

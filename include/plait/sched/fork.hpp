@@ -29,21 +29,20 @@ class Join;
 /// The beginning of every coroutine frame, for both compilers (docs/design/compilers.md): what `resume` calls.
 struct Landing {
   void (*resume)(void* frame) = nullptr;
-  void (*destroy)(void* frame) = nullptr;
 };
 
-/// One child of a gather, which has not begun or runs.
+/// One child of a gather, which has not begun or runs. `run` makes a strand of it.
 class ForkBase : public Work, public Landing {
  public:
-  ForkBase(PromiseBase& promise, std::coroutine_handle<> frame) noexcept : promise(&promise), frame(frame) {}
+  explicit ForkBase(std::coroutine_handle<> frame) noexcept : frame(frame) {}
 
-  PromiseBase* promise;
   std::coroutine_handle<> frame;
   Join* join = nullptr;
   ForkBase* sibling = nullptr;
-  /// What it ended with.
-  const std::exception_ptr& (*error)(const ForkBase&) = nullptr;
 };
+
+/// What a child ended with.
+using ErrorOf = const std::exception_ptr&(const ForkBase&);
 
 /// Throws what children failed with: an ExceptionGroup, or Cancelled if they were merely cancelled.
 [[noreturn]] void raise_gathered(std::span<const std::exception_ptr> errors);
@@ -70,8 +69,8 @@ class Join {
     context_ = strand.context;
     around_ = std::exchange(strand.join, this);
     PoolWorker& worker = PoolWorker::of(strand);
-    if (ForkBase* second = first->sibling) {
-      second->sibling ? push_siblings(worker, *first) : worker.pool.push_here(worker, *second);
+    if (count > 1) {
+      count > 2 ? push_siblings(worker, *first) : worker.pool.push_here(worker, *first->sibling);
       worker.pool.announce();
     }
     return call(*first);
@@ -97,17 +96,13 @@ class Join {
       return hop(strand, parent_);
     return await_others();
   }
-  /// A worker has taken `child` from a deque.
-  void taken(ForkBase& child);
+  /// `child` becomes a strand: a worker has taken it from a deque, or the gather is on a loop.
+  void start_strand(ForkBase& child, PromiseBase& promise, ErrorOf* error);
 
  private:
   class Child;
 
-  std::coroutine_handle<> call(ForkBase& child) noexcept {
-    child.promise->strand = strand_;
-    child.promise->continuation = std::coroutine_handle<>::from_address(static_cast<Landing*>(&child));
-    return hop(*strand_, child.frame);
-  }
+  std::coroutine_handle<> call(ForkBase& child) noexcept { return hop(*strand_, child.frame); }
   /// The last first, so that they are taken back in order.
   static void push_siblings(PoolWorker& worker, ForkBase& first) noexcept;
   std::coroutine_handle<> begin_on_loop(ForkBase* first);
@@ -141,29 +136,37 @@ class Join {
 template <class T>
 class Fork final : public ForkBase {
  public:
-  explicit Fork(Task<T> task) noexcept : ForkBase(task.frame().promise(), task.frame()), task_(std::move(task)) {}
-  Fork(Fork&& other) noexcept : Fork(std::move(other.task_)) {}
+  explicit Fork(Task<T> task) noexcept : ForkBase(std::move(task).release()) {}
+  Fork(Fork&& other) noexcept : ForkBase(std::exchange(other.frame, nullptr)) {}
   Fork& operator=(Fork&&) = delete;
+  ~Fork() {
+    if (frame) frame.destroy();
+  }
 
-  void prepare(Join& to, ForkBase* next) noexcept {
+  /// Ready to be called on `strand`, which is where most children run.
+  void prepare(Strand& strand, Join& to, ForkBase* next) noexcept {
     join = &to;
     sibling = next;
     resume = [](void* frame) {
       auto& self = static_cast<Fork&>(*static_cast<Landing*>(frame));
       self.join->landed(self, static_cast<bool>(self.result().error())).resume();
     };
-    error = [](const ForkBase& fork) -> const std::exception_ptr& {
-      return static_cast<const Fork&>(fork).result().error();
-    };
     run = [](Work& work) {
-      auto& fork = static_cast<ForkBase&>(work);
-      fork.join->taken(fork);
+      auto& self = static_cast<Fork&>(work);
+      self.join->start_strand(self, self.promise(), &error_of);
     };
+    promise().strand = &strand;
+    promise().continuation = std::coroutine_handle<>::from_address(static_cast<Landing*>(this));
   }
-  Result<T>& result() const noexcept { return task_.frame().promise().result; }
+  Result<T>& result() const noexcept { return promise().result; }
 
  private:
-  Task<T> task_;
+  TaskPromise<T>& promise() const noexcept {
+    return std::coroutine_handle<TaskPromise<T>>::from_address(frame.address()).promise();
+  }
+  static const std::exception_ptr& error_of(const ForkBase& fork) noexcept {
+    return static_cast<const Fork&>(fork).result().error();
+  }
 };
 
 }  // namespace plait::detail

@@ -47,8 +47,9 @@ class [[nodiscard]] Gather {
   template <class Promise>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> frame,
                                         std::source_location at = std::source_location::current()) {
-    prepare(std::index_sequence_for<T...>{});
-    return join_.begin(*frame.promise().strand, frame, address_of(at), &std::get<0>(forks_), sizeof...(T));
+    Strand& strand = *frame.promise().strand;
+    prepare(strand, std::index_sequence_for<T...>{});
+    return join_.begin(strand, frame, address_of(at), &std::get<0>(forks_), sizeof...(T));
   }
   Values await_resume() {
     join_.end();
@@ -63,8 +64,8 @@ class [[nodiscard]] Gather {
 
  private:
   template <std::size_t... I>
-  void prepare(std::index_sequence<I...>) noexcept {
-    (std::get<I>(forks_).prepare(join_, next_of<I>()), ...);
+  void prepare(Strand& strand, std::index_sequence<I...>) noexcept {
+    (std::get<I>(forks_).prepare(strand, join_, next_of<I>()), ...);
   }
   template <std::size_t I>
   ForkBase* next_of() noexcept {
@@ -94,12 +95,13 @@ class [[nodiscard]] GatherRange {
   template <class Promise>
   std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> frame,
                                         std::source_location at = std::source_location::current()) {
+    Strand& strand = *frame.promise().strand;
     ForkBase* next = nullptr;
     for (std::size_t i = forks_.size(); i-- > 0;) {
-      forks_[i].prepare(join_, next);
+      forks_[i].prepare(strand, join_, next);
       next = &forks_[i];
     }
-    return join_.begin(*frame.promise().strand, frame, address_of(at), next, forks_.size());
+    return join_.begin(strand, frame, address_of(at), next, forks_.size());
   }
   Values await_resume() {
     if (!forks_.empty()) join_.end();

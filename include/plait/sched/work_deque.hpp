@@ -42,14 +42,13 @@ class WorkDeque {
   Work* pop() noexcept {
     const std::int64_t last = bottom_.load(std::memory_order_relaxed) - 1;
     if (top_.load(std::memory_order_relaxed) > last) return nullptr;
-    return pop_at(last);
+    return claim(last) ? ring_.load(std::memory_order_relaxed)->slot(last).load(std::memory_order_relaxed) : nullptr;
   }
   /// Takes `work` back if it is the newest. For the owner.
   bool pop_if(const Work& work) noexcept {
     const std::int64_t last = bottom_.load(std::memory_order_relaxed) - 1;
-    if (top_.load(std::memory_order_relaxed) > last) return false;
     if (ring_.load(std::memory_order_relaxed)->slot(last).load(std::memory_order_relaxed) != &work) return false;
-    return pop_at(last) != nullptr;
+    return claim(last);
   }
 
   /// The oldest, or null if there is none or somebody else was faster. Any thread.
@@ -66,20 +65,16 @@ class WorkDeque {
     Atomic<Work*>& slot(std::int64_t at) noexcept { return reinterpret_cast<Atomic<Work*>*>(this + 1)[at & mask]; }
   };
 
-  Work* pop_at(std::int64_t last) noexcept {
-    Ring* ring = ring_.load(std::memory_order_relaxed);
+  /// Takes the element at `last`, the bottom one, away from thieves; false if one of them was faster.
+  bool claim(std::int64_t last) noexcept {
     // Both sequentially consistent, as in steal(): a thief sees the smaller bottom, or we its larger top.
     bottom_.store(last, std::memory_order_seq_cst);
     std::int64_t top = top_.load(std::memory_order_seq_cst);
-    if (top < last) [[likely]] {
-      return ring->slot(last).load(std::memory_order_relaxed);
-    }
-    Work* work = nullptr;
-    if (top == last && top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst)) {
-      work = ring->slot(last).load(std::memory_order_relaxed);
-    }
+    if (top < last) [[likely]]
+      return true;
+    const bool won = top == last && top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst);
     bottom_.store(last + 1, std::memory_order_relaxed);
-    return work;
+    return won;
   }
 
   static Ring* make_ring(std::int64_t size, Ring* smaller) noexcept;
