@@ -12,15 +12,15 @@ namespace plait::detail {
 /// A child that has become a strand.
 class Join::Child final : public Strand, public FrameAllocated {
  public:
-  Child(Join& join, ForkBase& fork, PromiseBase& promise, ErrorOf* error)
+  Child(Join& join, ForkBase& fork, ErrorOf* error)
       : Strand(Kind::task), join_(join), fork_(fork), error_(error) {
     Strand& parent = *join.strand_;
     scheduler = parent.scheduler;
     home = parent.home;
     context = home ? join.context_ : parent.context;
     record = open_record(false, {}, join.at_, parent.record);
-    promise.strand = this;
-    promise.continuation = nullptr;
+    fork.promise->strand = this;
+    fork.promise->continuation = nullptr;
     resume_point = fork.frame;
     finish = &ended;
     const HomeGuard guard(home);
@@ -101,8 +101,8 @@ void Join::arrived() noexcept {
   }
 }
 
-void Join::start_strand(ForkBase& child, PromiseBase& promise, ErrorOf* error) {
-  auto* strand = new Child(*this, child, promise, error);
+void Join::start_strand(ForkBase& child, ErrorOf* error) {
+  auto* strand = new Child(*this, child, error);
   if (!strand->home) return strand->scheduler->schedule_here(*strand);
   PoolWorker& worker = *PoolWorker::current();
   worker.pool.resume(worker, *strand);

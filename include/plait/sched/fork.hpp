@@ -34,9 +34,10 @@ struct Landing {
 /// One child of a gather, which has not begun or runs. `run` makes a strand of it.
 class ForkBase : public Work, public Landing {
  public:
-  explicit ForkBase(std::coroutine_handle<> frame) noexcept : frame(frame) {}
+  ForkBase(std::coroutine_handle<> frame, PromiseBase& promise) noexcept : frame(frame), promise(&promise) {}
 
   std::coroutine_handle<> frame;
+  PromiseBase* promise;
   Join* join = nullptr;
   ForkBase* sibling = nullptr;
 };
@@ -77,12 +78,16 @@ class Join {
   }
   /// The parent goes on.
   void end() noexcept {
-    if (strand_->home) strand_->join = around_;
+    if (strand_->home) {
+      strand_->join = around_;
+      if (!strand_->context.is(context_)) [[unlikely]]
+        strand_->context = context_;
+    }
     if (scope_) [[unlikely]]
       scope_->leave();
   }
 
-  /// A child that was called has ended.
+  /// A child that was called, and was not the last of all, has ended.
   std::coroutine_handle<> landed(ForkBase& child, bool failed) noexcept {
     Strand& strand = *strand_;
     ++called_;
@@ -91,13 +96,17 @@ class Join {
     if (!strand.context.is(context_)) [[unlikely]]
       strand.context = context_;
     ForkBase* next = child.sibling;
-    if (next && PoolWorker::of(strand).deque.pop_if(*next)) return call(*next);
+    if (next && PoolWorker::of(strand).deque.pop_if(*next)) {
+      // The last, and none was taken: the parent goes on where this one ends.
+      if (called_ + 1 == count_) next->promise->continuation = parent_;
+      return call(*next);
+    }
     if (called_ == count_) [[likely]]
       return hop(strand, parent_);
     return await_others();
   }
   /// `child` becomes a strand: a worker has taken it from a deque, or the gather is on a loop.
-  void start_strand(ForkBase& child, PromiseBase& promise, ErrorOf* error);
+  void start_strand(ForkBase& child, ErrorOf* error);
 
  private:
   class Child;
@@ -136,8 +145,8 @@ class Join {
 template <class T>
 class Fork final : public ForkBase {
  public:
-  explicit Fork(Task<T> task) noexcept : ForkBase(std::move(task).release()) {}
-  Fork(Fork&& other) noexcept : ForkBase(std::exchange(other.frame, nullptr)) {}
+  explicit Fork(Task<T> task) noexcept : Fork(std::move(task).release()) {}
+  Fork(Fork&& other) noexcept : ForkBase(std::exchange(other.frame, nullptr), *other.promise) {}
   Fork& operator=(Fork&&) = delete;
   ~Fork() {
     if (frame) frame.destroy();
@@ -153,17 +162,16 @@ class Fork final : public ForkBase {
     };
     run = [](Work& work) {
       auto& self = static_cast<Fork&>(work);
-      self.join->start_strand(self, self.promise(), &error_of);
+      self.join->start_strand(self, &error_of);
     };
-    promise().strand = &strand;
-    promise().continuation = std::coroutine_handle<>::from_address(static_cast<Landing*>(this));
+    promise->strand = &strand;
+    promise->continuation = std::coroutine_handle<>::from_address(static_cast<Landing*>(this));
   }
-  Result<T>& result() const noexcept { return promise().result; }
+  Result<T>& result() const noexcept { return static_cast<TaskPromise<T>*>(promise)->result; }
 
  private:
-  TaskPromise<T>& promise() const noexcept {
-    return std::coroutine_handle<TaskPromise<T>>::from_address(frame.address()).promise();
-  }
+  explicit Fork(std::coroutine_handle<TaskPromise<T>> frame) noexcept : ForkBase(frame, frame.promise()) {}
+
   static const std::exception_ptr& error_of(const ForkBase& fork) noexcept {
     return static_cast<const Fork&>(fork).result().error();
   }
