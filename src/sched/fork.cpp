@@ -68,7 +68,7 @@ void Join::push_siblings(PoolWorker& worker, ForkBase& first) noexcept {
   }
 }
 
-std::coroutine_handle<> Join::begin_on_loop(ForkBase* first) {
+std::coroutine_handle<> Join::begin_on_loop(ForkBase* first) noexcept {
   Strand& strand = *strand_;
   scope_ = new GatherScope;
   scope_->enter(strand);
@@ -101,7 +101,7 @@ void Join::arrived() noexcept {
   }
 }
 
-void Join::start_strand(ForkBase& child, ErrorOf* error) {
+void Join::start_strand(ForkBase& child, ErrorOf* error) noexcept {
   auto* strand = new Child(*this, child, error);
   if (!strand->home) return strand->scheduler->schedule_here(*strand);
   PoolWorker& worker = *PoolWorker::current();

@@ -105,8 +105,9 @@ class Join {
       return hop(strand, parent_);
     return await_others();
   }
-  /// `child` becomes a strand: a worker has taken it from a deque, or the gather is on a loop.
-  void start_strand(ForkBase& child, ErrorOf* error);
+  /// `child` becomes a strand: a worker has taken it from a deque, or the gather is on a loop. Others may run already,
+  /// so there is no way back: without memory for it the program ends.
+  void start_strand(ForkBase& child, ErrorOf* error) noexcept;
 
  private:
   class Child;
@@ -114,7 +115,7 @@ class Join {
   std::coroutine_handle<> call(ForkBase& child) noexcept { return hop(*strand_, child.frame); }
   /// The last first, so that they are taken back in order.
   static void push_siblings(PoolWorker& worker, ForkBase& first) noexcept;
-  std::coroutine_handle<> begin_on_loop(ForkBase* first);
+  std::coroutine_handle<> begin_on_loop(ForkBase* first) noexcept;
   std::coroutine_handle<> await_others() noexcept;
   /// The first failure cancels the others.
   void cancel() noexcept;
