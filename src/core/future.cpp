@@ -58,8 +58,15 @@ void refuse_to_wait_longer(const StrandRecord& record) {
 void report_unretrieved(const std::exception_ptr& error, std::string name,
                         const std::source_location& spawned_at) noexcept {
   if (is_cancelled(error)) return;
-  const UnretrievedHandler handler = unretrieved_handler.load(std::memory_order_acquire);
-  (handler ? handler : write_to_stderr)({error, std::move(name), spawned_at});
+  const UnretrievedError unretrieved{error, std::move(name), spawned_at};
+  if (const UnretrievedHandler handler = unretrieved_handler.load(std::memory_order_acquire)) {
+    try {
+      return handler(unretrieved);
+    } catch (...) {
+      write_to_stderr({std::current_exception(), "the handler of unretrieved errors", {}});
+    }
+  }
+  write_to_stderr(unretrieved);
 }
 
 namespace {

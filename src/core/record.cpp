@@ -121,7 +121,9 @@ void after_fork() noexcept {
   char name[kNameSize];
   const std::size_t length = self ? copy_name(*self->record, name) : 0;
   const std::size_t size = registry.size;
+  const std::uint64_t last_id = registry.last_id.load(std::memory_order_relaxed);
   new (&registry) Registry;
+  registry.last_id.store(last_id, std::memory_order_relaxed);  // the parent's ids are not given again
   registry.watches_forks = true;
   cache = {.state = cache.state};
   if (inherited) os::replace_by_private_memory(inherited, size);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "limiter_ticket.hpp"
 #include "plait/core/future.hpp"
 #include "plait/core/hooks.hpp"
 #include "plait/os/futex.hpp"
@@ -96,8 +97,9 @@ ThreadStrand& BlockingPool::rouse(Worker& worker) noexcept {
   return strand;
 }
 
-void BlockingPool::submit(BlockingCall& call) {
+bool BlockingPool::submit(BlockingCall& call) noexcept {
   std::unique_lock guard(lock_);
+  if (call.cancelled_) return false;
   queue_.push_back(call);
   if (Worker* worker = idle_.front()) {
     ThreadStrand& strand = rouse(*worker);
@@ -107,21 +109,30 @@ void BlockingPool::submit(BlockingCall& call) {
     const unsigned number = ++last_number_;
     ++threads_;
     guard.unlock();
-    start_worker(number, &call);
+    start_worker(number);
   }
+  return true;
 }
 
-/// Starts the thread that is counted already. If that fails and no other thread is there, `call` is taken out of the
-/// queue and the error thrown.
-void BlockingPool::start_worker(unsigned number, BlockingCall* call) {
+/// Starts the thread that is counted already. If that fails and no other thread is there, all that is queued fails.
+void BlockingPool::start_worker(unsigned number) noexcept {
+  std::exception_ptr error;
   try {
     start_and_release({.name = "to_thread-" + std::to_string(number), .daemon = false}, std::make_unique<WorkerJob>(),
                       nullptr, std::source_location::current());
+    return;
   } catch (...) {
-    std::scoped_lock guard(lock_);
-    if (--threads_ != 0 || !call || call->runner_ || !call->linked()) return;
-    call->unlink();
-    throw;
+    error = std::current_exception();
+  }
+  std::unique_lock guard(lock_);
+  --threads_;
+  while (threads_ == 0) {
+    BlockingCall* call = queue_.pop_front();
+    if (!call) return;
+    call->returned_ = true;
+    guard.unlock();
+    call->fail_to_run(error);
+    guard.lock();
   }
 }
 
@@ -132,7 +143,7 @@ void BlockingPool::worker_ends() noexcept {
   const unsigned number = ++last_number_;
   ++threads_;
   guard.unlock();
-  start_worker(number, nullptr);
+  start_worker(number);
 }
 
 BlockingCall::Withdrawn BlockingPool::withdraw(BlockingCall& call, bool abandon) noexcept {
@@ -141,7 +152,8 @@ BlockingCall::Withdrawn BlockingPool::withdraw(BlockingCall& call, bool abandon)
     call.unlink();
     return BlockingCall::Withdrawn::never_ran;
   }
-  if (!abandon || call.returned_) return BlockingCall::Withdrawn::no;
+  if (!call.runner_) call.cancelled_ = !call.returned_;  // its token is on the way
+  if (!abandon || call.returned_ || call.cancelled_) return BlockingCall::Withdrawn::no;
   call.abandoned_ = true;
   call.runner_->await_at_exit(false);
   return BlockingCall::Withdrawn::abandoned;
@@ -176,17 +188,45 @@ void BlockingPool::after_fork_in_child() noexcept {
   lock_.unlock();
 }
 
-void BlockingCall::submit(Waiter& waiter) {
+BlockingCall::BlockingCall() noexcept = default;
+BlockingCall::~BlockingCall() = default;
+
+void BlockingCall::submit(Waiter& waiter, CapacityLimiter* limiter) {
   waiter_ = &waiter;
   context_ = waiter.strand->context;
+  if (limiter) {
+    ticket_ = std::make_unique<LimiterTicket>(*limiter, *this);
+    if (!ticket_->get()) return;
+  }
   pool.submit(*this);
 }
 
-BlockingCall::Withdrawn BlockingCall::withdraw(bool abandon) noexcept { return pool.withdraw(*this, abandon); }
+void BlockingCall::has_token() noexcept {
+  if (pool.submit(*this)) return;
+  ticket_->give_back();
+  Strand& strand = *waiter_->strand;
+  waiter_->settle(Claim::aborted);
+  strand.unpark();
+}
+
+BlockingCall::Withdrawn BlockingCall::withdraw(bool abandon) noexcept {
+  if (ticket_ && ticket_->withdraw()) return Withdrawn::never_ran;
+  const Withdrawn answer = pool.withdraw(*this, abandon);
+  if (ticket_ && answer == Withdrawn::never_ran) ticket_->give_back();
+  return answer;
+}
+
+void BlockingCall::fail_to_run(std::exception_ptr error) noexcept {
+  set_error(std::move(error));
+  if (ticket_) ticket_->give_back();
+  waiter_->grant();
+}
 
 void BlockingCall::finish(const std::exception_ptr& error) noexcept {
   this_thread_strand().context = {};  // before anybody sees that the call has ended
-  if (!pool.finish(*this)) return waiter_->grant();
+  const bool abandoned = pool.finish(*this);
+  if (ticket_) ticket_->give_back();
+  if (!abandoned) return waiter_->grant();
   if (error) report_unretrieved(error, *this_thread_strand().record);
   delete this;
 }

@@ -16,7 +16,8 @@ class BlockingPool {
  public:
   static BlockingPool& instance() noexcept;
 
-  void submit(BlockingCall& call);
+  /// False: it was cancelled before.
+  bool submit(BlockingCall& call) noexcept;
   BlockingCall::Withdrawn withdraw(BlockingCall& call, bool abandon) noexcept;
   /// The call has returned. True: nobody waits for it.
   bool finish(BlockingCall& call) noexcept;
@@ -35,7 +36,7 @@ class BlockingPool {
   static ThreadStrand& rouse(Worker& worker) noexcept;
   void work(Worker& worker);
   void worker_ends() noexcept;
-  void start_worker(unsigned number, BlockingCall* call);
+  void start_worker(unsigned number) noexcept;
 
   SpinLock lock_;
   IntrusiveList<BlockingCall, Link> queue_;

@@ -31,17 +31,7 @@ void Thread::start(std::source_location at) {
 
 void Thread::join() { join_until(detail::kNever); }
 
-bool Thread::join_until(TimePoint deadline) {
-  detail::ThreadState& target = state();
-  const auto refuse = [&](const char* why) { detail::misuse("Thread \"" + target.name() + "\": join() " + why); };
-  detail::Scheduler::refuse_to_block("Thread::join()", "co_await the Future of a spawn_thread() instead.");
-  if (!target.started()) refuse("before start().");
-  if (&target == detail::this_thread_state()) refuse("of the thread by itself would never end.");
-  detail::ThreadJoin join(target);
-  if (!join.wait_in_thread(deadline)) return false;
-  join.take();
-  return true;
-}
+bool Thread::join_until(TimePoint deadline) { return state().join_until(deadline); }
 
 void Thread::daemon(bool on) {
   if (state().started()) detail::misuse("Thread \"" + name() + "\": daemon() is set before start().");

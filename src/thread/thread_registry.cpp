@@ -1,74 +1,24 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Idea. exit() destroys the thread-local objects of the thread that calls it before any static object, so the wait for
-// other threads is the destructor of such an object: one in the main thread, made when the library is loaded, and one
-// in each thread of Plait (thread_state.cpp). For exit() on a foreign thread an atexit handler is the next best: it
-// runs before the destructors of statics that were made before it was registered.
+// Idea. Lists under one lock: threads of Plait that run, those that have ended and that nobody joined yet, and the main
+// thread with those foreign threads that have asked who they are.
 //
 // Invariants. 1. A state is in `running_` from its start until it has ended or is claimed, in `ended_` from then until
 // it is claimed. 2. `awaited_` counts the states whose `awaited_` is set: started, no daemon, not reaped. 3. Who claims
-// a state joins its thread; nobody else does.
+// a state joins its thread; nobody else does. 4. The registry holds the states of the first two lists; a foreign
+// thread's identity is held by that thread, the main thread's for good.
 #include "thread_registry.hpp"
 
-#include <algorithm>
-#include <cstdlib>
-
 #include "blocking_pool.hpp"
-#include "plait/core/hooks.hpp"
-#include "plait/os/futex.hpp"
-#include "plait/os/thread.hpp"
-#include "pool_threads.hpp"
+#include "plait/os/shared_memory.hpp"
+#include "plait/thread/local.hpp"
 
 namespace plait::detail {
 namespace {
 
 constinit ThreadRegistry registry;
 
-/// What the program's end gives to daemons that compute.
-constexpr auto kGrace = std::chrono::milliseconds(10);
-
-[[noreturn]] void park_for_good() noexcept {
-  static constinit Atomic<std::uint32_t> never{0};
-  for (;;) os::futex_wait(never, 0, kNever);
-}
-
-void at_exit() { registry.finish(); }
-
-/// The main thread's end, which is the program's.
-struct MainEnd {
-  bool armed = false;
-  ~MainEnd() {
-    if (armed) registry.finish();
-  }
-};
-thread_local MainEnd main_end;
-
-void watch_from_here() noexcept {
-  if (os::is_main_thread()) {
-    this_thread_strand();  // made first, so that it outlives main_end
-    main_end.armed = true;
-  }
-  std::atexit(at_exit);
-}
-
-/// Before main, so that threads of any origin are awaited, and once more at the first start, because what is static is
-/// made by then.
-[[maybe_unused]] const bool watching = [] {
-  os::at_fork([] { registry.before_fork(); }, [] { registry.after_fork_in_parent(); },
-              [] { registry.after_fork_in_child(); });
-  watch_from_here();
-  return true;
-}();
-
 }  // namespace
-
-void watch_program_end() noexcept {
-  static const bool once = [] {
-    watch_from_here();
-    return true;
-  }();
-  (void)once;
-}
 
 ThreadRegistry& ThreadRegistry::instance() noexcept { return registry; }
 
@@ -159,90 +109,117 @@ bool ThreadRegistry::all_gone() noexcept {
   return finished_;
 }
 
+bool ThreadRegistry::has_finished() noexcept {
+  std::scoped_lock guard(lock_);
+  return finished_;
+}
+
 bool ThreadRegistry::ends_without(const ThreadState& state) noexcept {
   std::scoped_lock guard(lock_);
   return finished_ && state.daemon();
 }
 
-void ThreadRegistry::finish() noexcept {
-  ThreadStrand& self = this_thread_strand();
-  ThreadState* state = this_thread_state();
-  const int id = os::thread_id();
-  ThreadStrand* first = nullptr;
+ThreadIdentity& ThreadRegistry::main() {
   {
     std::scoped_lock guard(lock_);
-    if (finisher_ && finisher_id_ == id) return;  // the thread-local object was here before the atexit handler
-    if (state) uncount(*state);                   // nobody can wait for the end of a thread that ends the program
-    first = finisher_;
-    if (!first) {
-      finisher_ = &self;
-      finisher_id_ = id;
-    }
+    if (main_) return *main_;
   }
-  if (first) {
-    first->parker.unpark();
-    park_for_good();
-  }
-  self.daemon.store(false, std::memory_order_relaxed);
-  pass(Point::exit_wait, this);
-  BlockingPool::instance().retire();
-  PoolThreads::close_all();
-  for (;;) {
-    reap_ended();
-    if (all_gone()) break;
-    self.parker.park(kNever);
-  }
-  begin_exit();
-  let_daemons_park();
-}
-
-/// Daemons that wait in Plait's operations are woken, to be parked for good; the others get a moment to come to one, so
-/// that most are still when the first static dies.
-void ThreadRegistry::let_daemons_park() noexcept {
-  const TimePoint deadline = std::chrono::steady_clock::now() + kGrace;
-  std::uint32_t parked = 0;
-  for (std::uint32_t daemons = wake_daemons(); parked < daemons; daemons = wake_daemons()) {
-    const TimePoint now = std::chrono::steady_clock::now();
-    if (now >= deadline) break;
-    parked = daemons_parked_at_exit(parked, std::min(deadline, now + std::chrono::milliseconds(1)));
-  }
-  reap_ended();  // the daemons that ended meanwhile
-}
-
-/// How many there are.
-std::uint32_t ThreadRegistry::wake_daemons() noexcept {
+  auto* made = new ThreadIdentity("main", false);
+  made->begin(0, os::process_id());
   std::scoped_lock guard(lock_);
-  std::uint32_t daemons = 0;
-  for (ThreadState* state = running_.front(); state; state = running_.after(*state)) {
-    ThreadStrand* strand = state->strand_.load(std::memory_order_acquire);
-    if (!state->daemon() || !strand || state == this_thread_state()) continue;
-    ++daemons;
-    strand->parker.unpark();
+  if (main_) {
+    made->release();
+  } else {
+    main_ = made;
+    foreign_.push_front(*made);
   }
-  return daemons;
+  return *main_;
+}
+
+void ThreadRegistry::add_foreign(ThreadIdentity& identity) noexcept {
+  std::scoped_lock guard(lock_);
+  foreign_.push_back(identity);
+}
+
+void ThreadRegistry::remove_foreign(ThreadIdentity& identity) noexcept {
+  {
+    std::scoped_lock guard(lock_);
+    identity.unlink();
+  }
+  identity.release();
+}
+
+template <class F>
+void ThreadRegistry::for_each_alive(F f) noexcept {
+  for (ThreadIdentity* one = foreign_.front(); one; one = foreign_.after(*one)) {
+    if (one->alive()) f(*one);
+  }
+  for (ThreadState* one = running_.front(); one; one = running_.after(*one)) {
+    if (one->alive()) f(*one);
+  }
+}
+
+std::size_t ThreadRegistry::count_alive() noexcept {
+  std::size_t count = 0;
+  std::scoped_lock guard(lock_);
+  for_each_alive([&](ThreadIdentity&) { ++count; });
+  return count;
+}
+
+std::vector<ThreadIdentity*> ThreadRegistry::hold_alive() {
+  std::vector<ThreadIdentity*> threads;
+  for (std::size_t room = count_alive() + 8;; room *= 2) {
+    threads.reserve(room);  // not under the lock
+    bool enough = true;
+    std::scoped_lock guard(lock_);
+    for_each_alive([&](ThreadIdentity& one) {
+      enough = enough && threads.size() < threads.capacity();
+      if (!enough) return;
+      one.retain();
+      threads.push_back(&one);
+    });
+    if (enough) return threads;
+    for (ThreadIdentity* one : threads) one->release();  // the registry holds them
+    threads.clear();
+  }
 }
 
 void ThreadRegistry::before_fork() noexcept {
   BlockingPool::instance().before_fork();
+  LocalCore::before_fork();
   lock_.lock();
 }
 
 void ThreadRegistry::after_fork_in_parent() noexcept {
   lock_.unlock();
+  LocalCore::after_fork();
   BlockingPool::instance().after_fork_in_parent();
 }
 
+/// Only the forking thread lives on, as the child's main thread. What held the others is leaked: their jobs are not to
+/// be destroyed here.
 void ThreadRegistry::after_fork_in_child() noexcept {
+  ThreadState* self = this_thread_state();
+  ThreadIdentity* identity = this_thread_identity_if_any();
   for (auto* list : {&running_, &ended_}) {
     while (ThreadState* state = list->pop_front()) {
       state->awaited_ = false;
       state->claimed_ = true;
+      if (state != self) state->is_lost_in_fork();
     }
   }
+  while (ThreadIdentity* other = foreign_.pop_front()) {
+    if (other != identity) other->end_here();
+  }
+  if (self) running_.push_back(*self);
+  if (identity && !self) foreign_.push_back(*identity);
+  main_ = identity;
   awaited_ = 0;
   finisher_ = nullptr;
   finished_ = false;
   lock_.unlock();
+  LocalCore::after_fork();
+  this_thread_identity().begin_here();
   BlockingPool::instance().after_fork_in_child();
 }
 

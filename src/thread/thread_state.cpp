@@ -7,7 +7,10 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <exception>
+#include <memory>
 
 #include "plait/base/contract.hpp"
 #include "plait/core/future.hpp"
@@ -16,6 +19,7 @@
 #include "plait/os/fd.hpp"
 #include "plait/os/futex.hpp"
 #include "plait/os/thread.hpp"
+#include "plait/thread/exception_hook.hpp"
 #include "thread_registry.hpp"
 
 namespace plait::detail {
@@ -53,17 +57,12 @@ thread_local ThreadEnd thread_end;
 [[gnu::noinline]] ThreadState* this_thread_state() noexcept { return current_state; }
 
 ThreadState::ThreadState(const ThreadOptions& options, std::unique_ptr<ThreadJob> job)
-    : name_(thread_name(options.name)),
+    : ThreadIdentity(thread_name(options.name), options.daemon.value_or(current_state && current_state->daemon())),
       stack_size_(options.stack_size),
-      daemon_(options.daemon.value_or(current_state && current_state->daemon())),
+      affinity_(options.affinity.begin(), options.affinity.end()),
       job_(std::move(job)) {}
 
 ThreadState::~ThreadState() = default;
-
-void ThreadState::release() noexcept {
-  // Release and acquire: whoever frees it sees what the others did.
-  if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-}
 
 void ThreadState::start(ThreadJob* body, StrandRecord* record, const std::source_location& at) {
   pass(Point::primitive, this);
@@ -75,21 +74,29 @@ void ThreadState::start(ThreadJob* body, StrandRecord* record, const std::source
   registry.reap_ended();
   watch_program_end();
   body_ = body ? body : job_.get();
-  record_ = record ? record : open_record(true, name_, address_of(at), Scheduler::current_strand().record);
+  StrandRecord* opened = record;
+  if (!record) opened = open_record(true, name_, address_of(at), Scheduler::current_strand().record);
+  record_.store(opened, std::memory_order_relaxed);
+  ident_.store(opened->id, std::memory_order_relaxed);
   context_ = Scheduler::current_strand().context;
   clock_ = test_clock();
   if (clock_) clock_->thread_begins();
   registry.add(*this);
-  const int error = os::create_thread(stack_size_, &thread_main, this);
+  const auto refused = std::ranges::find_if_not(affinity_, os::may_be_processor);
+  const int error = refused == affinity_.end() ? os::create_thread(stack_size_, affinity_, &thread_main, this) : EINVAL;
   if (error == 0) return;
   registry.remove(*this);
   if (clock_) {
     clock_->thread_ends();
     clock_->thread_runs();
   }
-  if (!record) close_record(record_);
+  if (!record) close_record(opened);
+  ident_.store(0, std::memory_order_relaxed);
   phase_.store(Phase::made, std::memory_order_release);
-  os::throw_error(error, "starting thread \"" + name_ + "\"");
+  set_native_id(0);
+  std::string what = "starting thread \"" + name_ + "\"";
+  if (refused != affinity_.end()) what += " on processor " + std::to_string(*refused) + ", which is not there";
+  os::throw_error(error, what);
 }
 
 void start_and_release(const ThreadOptions& options, std::unique_ptr<ThreadJob> job, StrandRecord* record,
@@ -107,12 +114,13 @@ void start_and_release(const ThreadOptions& options, std::unique_ptr<ThreadJob> 
 void* ThreadState::thread_main(void* argument) {
   auto& self = *static_cast<ThreadState*>(argument);
   self.handle_ = os::this_thread();
-  ThreadStrand& strand = adopt_record(*self.record_);  // made before thread_end, so it outlives that
+  ThreadStrand& strand = adopt_record(*self.record());  // made before thread_end, so it outlives that
   strand.daemon.store(self.daemon(), std::memory_order_relaxed);
   strand.context = std::move(self.context_);
   self.strand_.store(&strand, std::memory_order_release);
   if (self.clock_) self.clock_->thread_runs();  // and so does the clock's own mark
   thread_end.state = current_state = &self;
+  self.set_native_id(static_cast<std::uint32_t>(strand.record->thread_id.load(std::memory_order_relaxed)));
   os::name_this_thread(self.name_);
   pass(Point::thread_start, &self);
   self.run();
@@ -127,8 +135,9 @@ __attribute__((noinline, no_sanitize("null"))) void ThreadState::run() {
     job_.reset();
     throw;
   } catch (...) {
-    report_unretrieved(std::current_exception(), *this_thread_strand().record);
+    error_ = std::current_exception();
   }
+  if (error_) report_thread_exception(error_, *this);
   job_.reset();
   returned_ = true;
 }
@@ -160,6 +169,34 @@ void ThreadState::join_claimed() noexcept {
   reaped_.store(1, std::memory_order_release);
   os::futex_wake(reaped_, INT32_MAX);
   ThreadRegistry::instance().reaped(*this);
+}
+
+void ThreadState::is_lost_in_fork() noexcept {
+  // Who held the lock is gone; and of those who wait only tasks of the forking thread's loop are left.
+  std::construct_at(&lock_);
+  phase_.store(Phase::ended, std::memory_order_release);
+  reaped_.store(1, std::memory_order_release);
+  while (Waiter* joiner = joiners_.pop_front()) {
+    if (Scheduler::current() && joiner->strand->scheduler == Scheduler::current()) joiner->grant();
+  }
+}
+
+void ThreadState::refuse_endless(std::string_view wait) const {
+  const auto refuse = [&](const char* why) { misuse("Thread \"" + name_ + "\": " + std::string(wait) + why); };
+  if (!started()) refuse(" before start().");
+  if (this == this_thread_state() && !ended()) refuse(" of the thread by itself would never end.");
+}
+
+bool ThreadState::join_until(TimePoint deadline) {
+  Scheduler::refuse_to_block("Thread::join()", "co_await the Thread instead.");
+  refuse_endless("join()");
+  if (deadline == kNever && !ended() && ThreadRegistry::instance().ends_without(*this)) {
+    misuse("Thread \"" + name_ + "\": join() of a daemon at the program's end would never end; join it before.");
+  }
+  ThreadJoin join(*this);
+  if (!join.wait_in_thread(deadline)) return false;
+  join.take();
+  return true;
 }
 
 void ThreadState::await_at_exit(bool on) noexcept {

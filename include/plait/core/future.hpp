@@ -33,13 +33,13 @@ struct UnretrievedError {
   std::source_location spawned_at;
 };
 
-/// What `set_unretrieved_handler` takes. Called from destructors, so it must not throw.
+/// What `set_unretrieved_handler` takes. Called from destructors, so what it throws goes no further: it is written to
+/// stderr with the error.
 using UnretrievedHandler = void (*)(const UnretrievedError&);
 
 /// Replaces what is done with an exception that ended a strand and that nobody looked at before its handle died
 /// (asyncio's exception handler). The default writes it to stderr with the strand's name and the line that spawned it.
-/// Null: the default. Returns the one before. From any thread; called on the thread where the last handle dies; must
-/// not throw.
+/// Null: the default. Returns the one before. From any thread; called on the thread where the last handle dies.
 UnretrievedHandler set_unretrieved_handler(UnretrievedHandler handler) noexcept;
 
 namespace detail {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstdint>
 #include <source_location>
 #include <string>
 #include <type_traits>
@@ -14,8 +15,9 @@
 namespace plait {
 
 /// A thread (threading.Thread): made with a callable and its arguments, which are copied or moved, or by a subclass
-/// that overrides `run`; then started, then perhaps joined. An exception that leaves the body is reported by the
-/// handler of `set_unretrieved_handler`, with the thread's name; the program goes on.
+/// that overrides `run`; then started, then perhaps joined or awaited. An exception that leaves the body is reported at
+/// once, with the thread's name, by the hook of `set_thread_exception_hook`, and thrown by every `co_await thread`; the
+/// program goes on. Who wants the error instead of a report, or a value, takes `spawn_thread` and its Future.
 ///
 /// Destroying the object of a thread that runs a callable lets the thread go on: the end of the program waits for it
 /// unless it is a daemon (docs/reference/threads-at-exit.md). A subclass object must outlive its running thread: else
@@ -50,7 +52,9 @@ class Thread {
   void start(std::source_location at = std::source_location::current());
 
   /// In a plain thread: waits until it has ended, with all its thread-local objects. Any number of threads may wait,
-  /// and again later. Throws std::logic_error before the start, in the thread itself, and on a loop's thread.
+  /// and again later. An error of the body does not come out of it: see `co_await`. Throws std::logic_error before the
+  /// start, in the thread itself, on a loop's thread, and of a daemon once the program's end has left it behind. On
+  /// cancel: the waiting ends, the thread goes on.
   void join();
   /// The same, at most for `limit`: true if it has ended.
   template <class Rep, class Period>
@@ -58,10 +62,21 @@ class Thread {
     return join_until(detail::add(now(), detail::to_duration(limit)));
   }
 
+  /// Waits in a task, of any loop, until it has ended, with all its thread-local objects, and throws the exception that
+  /// ended its body, each time; in a plain thread `sync_wait` does. Any number of strands may. The Thread may be moved
+  /// or destroyed meanwhile. Throws std::logic_error before the start, and in the thread itself. On cancel: the waiting
+  /// ends, the thread goes on.
+  auto operator co_await() const { return detail::ThreadAwait(state()); }
+
   /// From its start until it has ended. From any thread.
   bool is_alive() const noexcept { return state_ && state_->started() && !state_->ended(); }
   /// The name it was made with, or "Thread-1" and so on.
   const std::string& name() const { return state().name(); }
+  /// Unique in the process, never used twice: as in `strands()`. 0 before the start.
+  std::uint64_t ident() const { return state().ident(); }
+  /// The kernel's id (gettid(2)), which is used again after its end. 0 before the start; just after it this waits for
+  /// the thread's first instructions.
+  int native_id() const { return state().native_id(); }
   /// Whether the end of the program leaves it behind.
   bool daemon() const { return state().daemon(); }
   /// Sets that. Throws std::logic_error once it is started.

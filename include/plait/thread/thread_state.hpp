@@ -3,21 +3,25 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <source_location>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "plait/base/atomic.hpp"
 #include "plait/base/intrusive_list.hpp"
 #include "plait/base/spin_lock.hpp"
 #include "plait/core/clock.hpp"
 #include "plait/core/leaf.hpp"
+#include "plait/thread/thread_identity.hpp"
 
 namespace plait {
 
@@ -30,6 +34,9 @@ struct ThreadOptions {
   std::optional<bool> daemon = {};
   /// Bytes; 0: the system's default (threading.stack_size).
   std::size_t stack_size = 0;
+  /// The numbers of the processors that it may run on, counted from 0; copied. Empty: those of the thread that starts
+  /// it. Numbers that the machine does not have are refused by the start (os.sched_setaffinity).
+  std::span<const int> affinity = {};
 };
 
 namespace detail {
@@ -73,45 +80,45 @@ std::unique_ptr<ThreadJob> make_thread_job(F&& f, Args&&... args) {
 /// A thread as its handle, itself, and the program's end share it; the last to let go frees it. One life: made,
 /// started, ended (its thread-local objects are gone), reaped (the system's thread is gone).
 /// docs/reference/threads-at-exit.md.
-class ThreadState final : public Link {
+class ThreadState final : public ThreadIdentity {
  public:
   ThreadState(const ThreadOptions& options, std::unique_ptr<ThreadJob> job);
-  ThreadState(const ThreadState&) = delete;
-  ThreadState& operator=(const ThreadState&) = delete;
 
-  void retain() noexcept { holders_.fetch_add(1, std::memory_order_relaxed); }
-  void release() noexcept;
+  ThreadState* state() noexcept override { return this; }
 
   /// Starts it, to run `body`, or the job if that is null; with `record`, or one of its own if that is null. Throws
   /// std::logic_error if it was started before, std::system_error if the system has no thread to give.
   void start(ThreadJob* body, StrandRecord* record, const std::source_location& at);
-  bool started() const noexcept { return phase_.load(std::memory_order_acquire) != Phase::made; }
-  bool ended() const noexcept { return phase_.load(std::memory_order_acquire) == Phase::ended; }
   /// After `ended`: waits until the system's thread is gone, too. Any number of callers.
   void reap() noexcept;
   /// Before the start.
   void set_daemon(bool on) noexcept { daemon_.store(on, std::memory_order_relaxed); }
-  bool daemon() const noexcept { return daemon_.load(std::memory_order_relaxed); }
   /// While its body runs: whether the program's end shall wait for it.
   void await_at_exit(bool on) noexcept;
 
-  const std::string& name() const noexcept { return name_; }
   ThreadJob* job() const noexcept { return job_.get(); }
   /// The test's clock that counts it, or null.
   VirtualClock* clock() const noexcept { return clock_; }
   /// The record that its strand begins with, once it is started.
-  StrandRecord* record() const noexcept { return record_; }
+  StrandRecord* record() const noexcept { return record_.load(std::memory_order_relaxed); }
+  /// After `ended`: the exception that ended the body, or null.
+  const std::exception_ptr& error() const noexcept { return error_; }
+  /// Throws std::logic_error if `wait` ("join()") would never end: before the start, or in the thread itself.
+  void refuse_endless(std::string_view wait) const;
+  /// Waits in a plain thread; false at the deadline. Throws as Thread::join.
+  bool join_until(TimePoint deadline);
 
-  /// For ThreadJoin.
+  /// For ThreadWait.
   bool enqueue(Waiter& waiter) noexcept;
   bool withdraw(Waiter& waiter) noexcept;
 
  private:
   friend class ThreadRegistry;
   friend struct ThreadEnd;
-  enum class Phase : std::uint8_t { made, started, ended };
 
-  ~ThreadState();
+  ~ThreadState() override;
+  /// In a forked child, where its thread does not exist: it counts as ended and joined.
+  void is_lost_in_fork() noexcept;
   static void* thread_main(void* self);
   void run();
   /// The last words of the thread, after its thread-local objects are gone.
@@ -119,16 +126,13 @@ class ThreadState final : public Link {
   /// Joins the thread, which the caller has claimed.
   void join_claimed() noexcept;
 
-  const std::string name_;
   const std::size_t stack_size_;
-  Atomic<bool> daemon_;
+  const std::vector<int> affinity_;
   std::unique_ptr<ThreadJob> job_;
   ThreadJob* body_ = nullptr;
-  Atomic<std::uint32_t> holders_{1};
-  Atomic<Phase> phase_{Phase::made};
   SpinLock lock_;
   IntrusiveList<Waiter, Link> joiners_;
-  StrandRecord* record_ = nullptr;
+  Atomic<StrandRecord*> record_{nullptr};
   Atomic<ThreadStrand*> strand_{nullptr};
   VirtualClock* clock_ = nullptr;
   /// On its way to the strand.
@@ -140,6 +144,7 @@ class ThreadState final : public Link {
   bool claimed_ = false;
   /// The body has returned or was unwound: what follows is the thread's end, and not exit() called by it.
   bool returned_ = false;
+  std::exception_ptr error_;
 };
 
 /// Makes a thread for `job` and starts it; nobody holds a handle.
@@ -149,18 +154,42 @@ void start_and_release(const ThreadOptions& options, std::unique_ptr<ThreadJob> 
 /// The calling thread's state, or null if it is not one of Plait's. Not inline, as it reads a thread-local.
 ThreadState* this_thread_state() noexcept;
 
-/// Waits for a thread to end.
-class ThreadJoin : public Leaf<ThreadJoin> {
+/// Waits for a thread to end, and keeps its state meanwhile; `Derived::take` says what comes of it.
+template <class Derived>
+class ThreadWait : public Leaf<Derived> {
  public:
-  explicit ThreadJoin(ThreadState& state) noexcept : Leaf(WaitKind::thread, state.record()), state_(&state) {}
+  explicit ThreadWait(ThreadState& state) noexcept : Leaf<Derived>(WaitKind::thread, state.record()), state_(&state) {
+    state.retain();
+  }
+  ThreadWait(ThreadWait&& other) noexcept
+      : Leaf<Derived>(std::move(other)), state_(std::exchange(other.state_, nullptr)) {}
+  ThreadWait& operator=(ThreadWait&&) = delete;
+  ~ThreadWait() {
+    if (state_) state_->release();
+  }
 
   bool try_now() const noexcept { return state_->ended(); }
   bool enqueue() noexcept { return state_->enqueue(*this); }
   bool withdraw() noexcept { return state_->withdraw(*this); }
-  void take() const noexcept { state_->reap(); }
 
- private:
+ protected:
   ThreadState* state_;
+};
+
+/// Until the system's thread is gone as well.
+class ThreadJoin : public ThreadWait<ThreadJoin> {
+ public:
+  using ThreadWait::ThreadWait;
+  void take() const noexcept { state_->reap(); }
+};
+
+/// `co_await thread`: throws the exception that ended it.
+class [[nodiscard]] ThreadAwait : public ThreadWait<ThreadAwait> {
+ public:
+  explicit ThreadAwait(ThreadState& state) : ThreadWait((state.refuse_endless("co_await"), state)) {}
+  void take() const {
+    if (state_->error()) std::rethrow_exception(state_->error());
+  }
 };
 
 }  // namespace detail

@@ -18,12 +18,17 @@
 
 namespace plait {
 
+class CapacityLimiter;
+
 /// How a call is made in another thread. Trivially destructible.
 struct ToThreadOptions {
   /// A cancel ends the waiting at once, and the running call is left behind: its value is dropped, its exception goes
   /// to the handler of `set_unretrieved_handler`, and the program's end does not wait for it. It keeps its place among
-  /// the threads until it returns. What it refers to must live as long.
+  /// the threads, and its token of `limiter`, until it returns. What it refers to must live as long.
   bool abandon_on_cancel = false;
+  /// The call begins when it has borrowed a token here, and gives it back when it has returned (trio's to_thread
+  /// limiter). The token is the call's, not its caller's, who may have another. Must outlive the call. Null: none.
+  CapacityLimiter* limiter = nullptr;
 };
 
 namespace detail {
@@ -49,6 +54,8 @@ class ToThreadCall final : public BlockingCall {
   Result<R> result;
 
  private:
+  void set_error(std::exception_ptr error) noexcept override { result.set_error(std::move(error)); }
+
   std::optional<std::tuple<F, Args...>> parts_;
 };
 
@@ -61,7 +68,7 @@ class [[nodiscard]] ToThread : public Leaf<ToThread<R, Call>> {
 
   bool try_now() const noexcept { return false; }
   bool enqueue() {
-    call_->submit(*this);
+    call_->submit(*this, options_.limiter);
     return true;
   }
   bool withdraw() noexcept {
@@ -100,9 +107,10 @@ auto make_to_thread(ToThreadOptions options, F&& f, Args&&... args) {
 /// `co_await` it, so that the loop goes on meanwhile; in a thread `sync_wait` it.
 ///
 /// The threads belong to a pool of their own, made as needed up to the number of processors plus 4, at most 32; calls
-/// queue first in, first out, and a call that waits for a later one may wait forever. The end of the program waits for
-/// the calls. On cancel: a call that has not started is withdrawn and never runs; a running one is waited for, and its
-/// result counts, unless `abandon_on_cancel` is set. Throws std::system_error if there is no thread to be had.
+/// queue first in, first out, and a call that waits for a later one may wait forever; with `limiter` a call waits for
+/// its token before it queues. The end of the program waits for the calls. On cancel: a call that has not started is
+/// withdrawn and never runs; a running one is waited for, and its result counts, or, with `abandon_on_cancel`, it is
+/// left behind. Throws std::system_error if there is no thread to be had.
 template <class F, class... Args>
   requires detail::ThreadCallable<F, Args...>
 auto to_thread(F&& f, Args&&... args) {
