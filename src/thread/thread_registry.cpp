@@ -24,10 +24,18 @@ ThreadRegistry& ThreadRegistry::instance() noexcept { return registry; }
 
 void ThreadRegistry::add(ThreadState& state) noexcept {
   state.retain();
-  std::scoped_lock guard(lock_);
-  running_.push_back(state);
-  state.awaited_ = !state.daemon();
-  if (state.awaited_) ++awaited_;
+  const bool by_daemon = this_thread_strand().daemon.load(std::memory_order_relaxed);
+  {
+    std::scoped_lock guard(lock_);
+    if (!finished_ || !by_daemon) {
+      running_.push_back(state);
+      state.awaited_ = !state.daemon();
+      if (state.awaited_) ++awaited_;
+      return;
+    }
+  }
+  // The caller was left behind a moment ago: nobody would wait for what it starts.
+  for (;; yield_processor()) park_daemon_at_exit();
 }
 
 void ThreadRegistry::remove(ThreadState& state) noexcept {

@@ -1,32 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
 #include <string>
+
+#include "support/program.hpp"
 
 namespace {
 
-struct Outcome {
-  int status = -1;
-  std::string printed;
-};
+using plait::test::Outcome;
 
-/// Runs exit_child.cpp. Status 124: it did not end within a minute. ThreadSanitizer waits a second at the end, which is
-/// no use here.
-Outcome run(const std::string& scenario) {
-  const std::string command =
-      "TSAN_OPTIONS=\"$TSAN_OPTIONS:atexit_sleep_ms=0\" timeout 60 " PLAIT_CHILDREN "/exit_child " + scenario + " 2>&1";
-  std::FILE* pipe = ::popen(command.c_str(), "r");
-  Outcome outcome;
-  std::array<char, 4096> buffer{};
-  while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe))
-    outcome.printed.append(buffer.data(), n);
-  const int status = ::pclose(pipe);
-  outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return outcome;
-}
+/// Runs exit_child.cpp.
+Outcome run(const std::string& scenario) { return plait::test::run_program(PLAIT_CHILDREN "/exit_child " + scenario); }
 
 void expect(const std::string& scenario, int status, const std::string& printed) {
   const Outcome outcome = run(scenario);
