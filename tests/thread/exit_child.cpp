@@ -250,6 +250,32 @@ const std::map<std::string, std::function<void()>> scenarios = {
        ::waitpid(child, &status, 0);
        say(WEXITSTATUS(status) == 9 ? "child ended" : "child failed");
      }},
+    {"static_destructor_joins_a_daemon",
+     [] {
+       static struct Joins {
+         Thread daemon{{.name = "left behind", .daemon = true}, never_end};
+         ~Joins() {
+           try {
+             daemon.join();
+           } catch (const std::logic_error& e) {
+             say(e.what());
+           }
+         }
+       } joins;
+       joins.daemon.start();
+     }},
+    {"static_destructor_asks_for_threads",
+     [] {
+       static struct Asks {
+         ~Asks() {
+           const bool main = plait::current_thread() == plait::main_thread() && !plait::main_thread().is_alive();
+           say(main ? "on the main thread, which is over" : "somewhere");
+         }
+         int touched = 0;
+       } asks;
+       asks.touched = 1;
+       Thread(work).start();
+     }},
     {"class_destroyed_while_it_runs",
      [] {
        DaemonClass running;

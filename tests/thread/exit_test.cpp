@@ -53,6 +53,16 @@ TEST(ProgramEnd, ParksADaemonAtItsNextOperation) {
   }
 }
 
+TEST(ProgramEnd, RefusesAJoinOfADaemonThatItHasLeftBehind) {
+  expect("static_destructor_joins_a_daemon", 0,
+         "main done\nplait: Thread \"left behind\": join() of a daemon at the program's end would never end; join it "
+         "before.\nstatic destroyed\n");
+}
+TEST(ProgramEnd, LeavesAStaticDestructorOnTheMainThread) {
+  expect("static_destructor_asks_for_threads", 0,
+         "main done\nthread done\non the main thread, which is over\nstatic destroyed\n");
+}
+
 TEST(ProgramEnd, ByExitInMainKeepsTheStatus) { expect("exit_in_main", 5, "thread done\nstatic destroyed\n"); }
 TEST(ProgramEnd, ByExitInAThreadWaitsForTheOthersAndNotForItself) {
   expect("exit_in_a_thread", 3, "thread done\nstatic destroyed\n");
