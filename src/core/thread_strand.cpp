@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "plait/core/thread_strand.hpp"
 
+#include <cxxabi.h>
+
 #include <algorithm>
 #include <chrono>
 #include <mutex>
@@ -23,20 +25,17 @@ struct Pool {
 };
 constinit Pool pool;
 
-struct Slot {
-  ThreadStrand* strand = nullptr;
-  ~Slot() {
-    if (!strand) return;
-    strand->context = {};  // here, where destructors of the values still find the strand
-    close_record(strand->record);
-    std::scoped_lock guard(pool.lock);
-    strand->next_free = pool.free;
-    pool.free = strand;
-    strand = nullptr;
-  }
-};
+[[gnu::tls_model("initial-exec")]] constinit thread_local ThreadStrand* own_strand = nullptr;
 
-thread_local Slot slot;
+void return_strand(void* returned) {
+  auto* strand = static_cast<ThreadStrand*>(returned);
+  strand->context = {};  // here, where destructors of the values still find the strand
+  close_record(strand->record);
+  own_strand = nullptr;
+  std::scoped_lock guard(pool.lock);
+  strand->next_free = pool.free;
+  pool.free = strand;
+}
 
 [[gnu::noinline]] ThreadStrand& make_strand(StrandRecord* record) noexcept {
   ThreadStrand* strand = nullptr;
@@ -53,7 +52,9 @@ thread_local Slot slot;
   strand->uncancel();
   const char* name = os::thread_id() == os::process_id() ? "main" : "";
   strand->record = record ? record : open_record(true, name, nullptr, nullptr);
-  slot.strand = strand;
+  own_strand = strand;
+  // Not a thread-local object: destructors of others that come later may need a strand once more.
+  abi::__cxa_thread_atexit(return_strand, strand, &pool);
   return *strand;
 }
 
@@ -78,18 +79,18 @@ constexpr auto kWorthSpinning = std::chrono::microseconds(100);
 bool has_one_processor() noexcept { return one_processor.load(std::memory_order_relaxed); }
 
 [[gnu::noinline]] ThreadStrand& this_thread_strand() noexcept {
-  return slot.strand ? *slot.strand : make_strand(nullptr);
+  return own_strand ? *own_strand : make_strand(nullptr);
 }
 
 [[gnu::noinline]] ThreadStrand& adopt_record(StrandRecord& record) noexcept {
   record.thread_id = os::thread_id();
-  if (!slot.strand) return make_strand(&record);
-  close_record(slot.strand->record);
-  slot.strand->record = &record;
-  return *slot.strand;
+  if (!own_strand) return make_strand(&record);
+  close_record(own_strand->record);
+  own_strand->record = &record;
+  return *own_strand;
 }
 
-[[gnu::noinline]] ThreadStrand* this_thread_strand_if_any() noexcept { return slot.strand; }
+[[gnu::noinline]] ThreadStrand* this_thread_strand_if_any() noexcept { return own_strand; }
 
 void begin_exit() noexcept {
   alignas(ExitHook) static std::byte memory[sizeof(ExitHook)];  // outlives every static
@@ -100,7 +101,7 @@ void begin_exit() noexcept {
 void park_daemon_at_exit() noexcept {
   // Acquire pairs with begin_exit().
   if (!exiting.load(std::memory_order_acquire)) return;
-  if (!slot.strand || !slot.strand->daemon.load(std::memory_order_relaxed)) return;
+  if (!own_strand || !own_strand->daemon.load(std::memory_order_relaxed)) return;
   if (VirtualClock* clock = test_clock()) clock->thread_ends();
   // Release pairs with daemons_parked_at_exit().
   parked_daemons.fetch_add(1, std::memory_order_release);
