@@ -127,6 +127,8 @@ TEST(TimerTest, IsNotPreventedByTheEndOfItsObject) {
     Timer timer(5s, [&] { called.set(); });
     timer.start();
     Timer moved = std::move(timer);
+    EXPECT_THROW(timer.cancel(), std::logic_error);
+    EXPECT_THROW(timer.join(), std::logic_error);
   }
   sync_wait(called.wait());
   EXPECT_EQ(time.elapsed(), 5s);

@@ -23,9 +23,10 @@ using ThreadExceptionHook = void (*)(const ThreadException&);
 
 /// Replaces what is done with an exception that leaves the body of a Thread (threading.excepthook); null: the default.
 /// Gives the one before. From any thread. The hook is called on the thread that failed, as soon as it fails, whoever
-/// may await it: so no error waits unseen for a handle to die, and none is lost that ends the last thread. It may wait,
-/// and use whatever it likes. If it throws, what it threw and the error are both reported by the default.
-/// Not called for a `spawn_thread`, whose error is its Future's.
+/// may await it later: so no error waits unseen for a handle to die, and whether it is reported does not depend on who
+/// was first. The price is that an error which somebody awaits is told twice; that of a `spawn_thread` is told once, by
+/// its Future, and never here. The hook may wait, and use whatever it likes. If it throws, what it threw and the error
+/// are both reported by the default.
 ThreadExceptionHook set_thread_exception_hook(ThreadExceptionHook hook) noexcept;
 
 /// The default, to be called by a hook that only adds something (threading.__excepthook__): the handler of

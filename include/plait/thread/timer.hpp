@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "plait/base/atomic.hpp"
+#include "plait/base/contract.hpp"
 #include "plait/base/time.hpp"
 #include "plait/sync/event.hpp"
 #include "plait/thread/thread.hpp"
@@ -55,7 +57,10 @@ class Timer {
   void start(std::source_location at = std::source_location::current()) { thread_.start(at); }
   /// True if the call is not made, now and later; its thread ends at once. False: it has begun. Before the start as
   /// well, and again. From any thread.
-  bool cancel() { return state_->cancel(); }
+  bool cancel() {
+    if (!state_) detail::misuse("Timer: this object was moved from.");
+    return state_->cancel();
+  }
 
   /// Waits until the call has been made, or will not be. As Thread::join.
   void join() { thread_.join(); }
