@@ -316,8 +316,8 @@ TEST(Local, HasInAForkedChildTheValuesOfTheForkingThread) {
   Local<int> local(1);
   *local = 2;
   EXPECT_TRUE(test::in_forked_child([&] {
-    bool fresh = false;
-    std::thread([&] { fresh = *local == 1; }).join();
+    bool fresh = test::kSanitized;  // ThreadSanitizer starts no threads after the fork of a program with several
+    if (!fresh) std::thread([&] { fresh = *local == 1; }).join();
     return fresh && *local == 2;
   }));
 }
