@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <plait/plait.hpp>
-#include <thread>
 
+#include "idle.hpp"
 #include "measure.hpp"
+#include "workloads.hpp"
 
 namespace {
 
-/// Start and join a thread that does nothing, one after the other.
-void thread_create_and_join(benchmark::State& state) {
+void thread_create(benchmark::State& state) {
+  long count = 0;
   for (auto _ : state) {
-    plait::Thread thread([] {});
+    plait::Thread thread([&count] { ++count; });
     thread.start();
     thread.join();
   }
+  benchmark::DoNotOptimize(count);
   bench::report_per_item(state, 1);
 }
-void thread_create_and_join_std_thread(benchmark::State& state) {
-  for (auto _ : state) std::thread([] {}).join();
-  bench::report_per_item(state, 1);
+BENCHMARK(thread_create)->UseRealTime();
+
+void pool_idle(benchmark::State& state) {
+  plait::ThreadPool pool(bench::pool_threads);
+  for (auto _ : state) {
+    for (int i = 0; i < bench::batch; ++i) pool.submit([] {}).result();
+    state.counters["per_item"] = bench::wake_ups_of_others_a_second();
+  }
 }
-BENCHMARK(thread_create_and_join)->UseRealTime();
-BENCHMARK(thread_create_and_join_std_thread)->UseRealTime();
+BENCHMARK(pool_idle)->Iterations(1);
 
 }  // namespace

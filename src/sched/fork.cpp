@@ -12,8 +12,7 @@ namespace plait::detail {
 /// A child that has become a strand.
 class Join::Child final : public Strand, public FrameAllocated {
  public:
-  Child(Join& join, ForkBase& fork, ErrorOf* error)
-      : Strand(Kind::task), join_(join), fork_(fork), error_(error) {
+  Child(Join& join, ForkBase& fork, ErrorOf* error) : Strand(Kind::task), join_(join), fork_(fork), error_(error) {
     Strand& parent = *join.strand_;
     scheduler = parent.scheduler;
     home = parent.home;
