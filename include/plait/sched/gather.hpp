@@ -80,13 +80,28 @@ class [[nodiscard]] Gather {
   Join join_;
 };
 
+/// Where a vector of children lives: among the frames.
+template <class T>
+struct FrameAllocator {
+  using value_type = T;
+  FrameAllocator() = default;
+  template <class U>
+  explicit FrameAllocator(const FrameAllocator<U>&) noexcept {}
+  T* allocate(std::size_t count) { return static_cast<T*>(allocate_frame(count * sizeof(T))); }
+  void deallocate(T* block, std::size_t count) noexcept { deallocate_frame(block, count * sizeof(T)); }
+  bool operator==(const FrameAllocator&) const = default;
+};
+
+template <class T>
+using Forks = std::vector<Fork<T>, FrameAllocator<Fork<T>>>;
+
 /// The same in a vector.
 template <class T>
 class [[nodiscard]] GatherRange {
  public:
   using Values = std::conditional_t<std::is_void_v<T>, void, std::vector<NonVoid<T>>>;
 
-  explicit GatherRange(std::vector<Fork<T>> forks) noexcept : forks_(std::move(forks)) {}
+  explicit GatherRange(Forks<T> forks) noexcept : forks_(std::move(forks)) {}
   /// Not once it is awaited.
   GatherRange(GatherRange&& other) noexcept : forks_(std::move(other.forks_)) {}
   GatherRange& operator=(GatherRange&&) = delete;
@@ -124,7 +139,7 @@ class [[nodiscard]] GatherRange {
     raise_gathered(errors);
   }
 
-  std::vector<Fork<T>> forks_;
+  Forks<T> forks_;
   Join join_;
 };
 
@@ -145,7 +160,7 @@ template <std::ranges::input_range R>
   requires detail::IsTask<std::ranges::range_value_t<R>>::value
 [[nodiscard]] auto gather(R&& tasks) {
   using T = typename std::ranges::range_value_t<R>::value_type;
-  std::vector<detail::Fork<T>> forks;
+  detail::Forks<T> forks;
   if constexpr (std::ranges::sized_range<R>) forks.reserve(std::ranges::size(tasks));
   for (auto&& task : tasks) forks.emplace_back(std::move(task));
   return detail::GatherRange<T>(std::move(forks));
