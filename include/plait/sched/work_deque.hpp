@@ -30,7 +30,8 @@ class WorkDeque {
     Ring* ring = ring_.load(std::memory_order_relaxed);
     if (bottom - top_seen_ > ring->mask) [[unlikely]] {
       top_seen_ = top_.load(std::memory_order_acquire);
-      if (bottom - top_seen_ > ring->mask && !(ring = grow(*ring, bottom))) return false;
+      if (bottom - top_seen_ > ring->mask) ring = grow(*ring, bottom);
+      if (!ring) return false;
     }
     ring->slot(bottom).store(&work, std::memory_order_relaxed);
     // Release pairs with the load in steal(): the thief sees the slot and the work.
