@@ -253,8 +253,11 @@ Work* PoolScheduler::search(PoolWorker& worker) noexcept {
 
 void PoolScheduler::stop_searching(PoolWorker& worker) noexcept {
   if (!std::exchange(worker.searching, false)) return;
-  // The last who looked: pushers relied on it, so it passes the word on if there is more.
-  if (searching_.fetch_sub(1, std::memory_order_seq_cst) == 1 && work_visible()) announce();
+  // The last who looked: pushers relied on it, so it passes the word on if there is more, and somebody for it.
+  if (searching_.fetch_sub(1, std::memory_order_seq_cst) == 1 && active_.load(std::memory_order_relaxed) < size()) {
+    os::process_barrier();  // as before sleep: what was pushed while it looked is seen now [P1]
+    if (work_visible()) announce();
+  }
   if (std::exchange(worker.kept_time, false)) pass_time_on();
 }
 
