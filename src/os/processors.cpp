@@ -65,7 +65,7 @@ int processors_of_limit(std::string_view text) noexcept {
   if (first.ec != std::errc() || quota <= 0 || first.ptr == end) return 0;
   const auto second = std::from_chars(first.ptr + 1, end, period);
   if (second.ec != std::errc() || period <= 0) return 0;
-  return static_cast<int>(std::min<long>((quota + period - 1) / period, 1 << 20));
+  return static_cast<int>(std::min<long>((quota - 1) / period + 1, 1 << 20));
 }
 
 int usable_processors() noexcept {
