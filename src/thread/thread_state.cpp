@@ -181,24 +181,6 @@ void ThreadState::is_lost_in_fork() noexcept {
   }
 }
 
-void ThreadState::refuse_endless(std::string_view wait) const {
-  const auto refuse = [&](const char* why) { misuse("Thread \"" + name_ + "\": " + std::string(wait) + why); };
-  if (!started()) refuse(" before start().");
-  if (this == this_thread_state() && !ended()) refuse(" of the thread by itself would never end.");
-}
-
-bool ThreadState::join_until(TimePoint deadline) {
-  Scheduler::refuse_to_block("Thread::join()", "co_await the Thread instead.");
-  refuse_endless("join()");
-  if (deadline == kNever && !ended() && ThreadRegistry::instance().ends_without(*this)) {
-    misuse("Thread \"" + name_ + "\": join() of a daemon at the program's end would never end; join it before.");
-  }
-  ThreadJoin join(*this);
-  if (!join.wait_in_thread(deadline)) return false;
-  join.take();
-  return true;
-}
-
 void ThreadState::await_at_exit(bool on) noexcept {
   if (!ThreadRegistry::instance().await(*this, on)) return;
   set_daemon(!on);

@@ -111,6 +111,7 @@ class ThreadState final : public ThreadIdentity {
   /// For ThreadWait.
   bool enqueue(Waiter& waiter) noexcept;
   bool withdraw(Waiter& waiter) noexcept;
+  bool wait_in_thread(Waiter& waiter, TimePoint deadline);
 
  private:
   friend class ThreadRegistry;
@@ -171,6 +172,7 @@ class ThreadWait : public Leaf<Derived> {
   bool try_now() const noexcept { return state_->ended(); }
   bool enqueue() noexcept { return state_->enqueue(*this); }
   bool withdraw() noexcept { return state_->withdraw(*this); }
+  bool wait_in_thread(TimePoint deadline) { return state_->wait_in_thread(*this, deadline); }
 
  protected:
   ThreadState* state_;
