@@ -7,7 +7,7 @@
 // a strand, with record, scope and context, and only then is there a count of those that are out [pool.md].
 //
 // A child that ends on the parent's strand continues in a `Landing`, a pretended coroutine whose resumption is a
-// function.
+// function; the last, if none was taken, in the parent.
 #pragma once
 
 #include <coroutine>
