@@ -285,9 +285,12 @@ class Tree {
     const unsigned choice = random >> 16;
     if (depth == 0) co_return co_await leaf(choice);
     switch (choice % 7) {
-      case 0: co_return co_await in_scope(depth - 1, random);
-      case 1: co_return co_await in_group(depth - 1, random);
-      case 2: co_return co_await timeout(1h, node(depth - 1, random));
+      case 0:
+        co_return co_await in_scope(depth - 1, random);
+      case 1:
+        co_return co_await in_group(depth - 1, random);
+      case 2:
+        co_return co_await timeout(1h, node(depth - 1, random));
       case 3:
         co_await gather(nested_failure(choice), node(depth - 1, random), leaf(choice / 5));
         co_return;
@@ -461,8 +464,8 @@ TEST(Fork, ACancelAtAnyTimeEndsAllChildren) {
           }
         }
       };
-      Future<void> all = pool.start(Nest::call(3, never, alive, static_cast<unsigned>(round) * 7919),
-                                    std::source_location::current());
+      Future<void> all =
+          pool.start(Nest::call(3, never, alive, static_cast<unsigned>(round) * 7919), std::source_location::current());
       for (int i = 0; i < round % 97; ++i) detail::cpu_relax();
       if (round % 3 == 0) std::this_thread::yield();
       all.cancel();

@@ -42,7 +42,7 @@ enum class At : std::uint8_t {
   look_2,     ///< for more
   read_2,     ///< and wakes, as who pushes
   wake_2,
-  works,      ///< for as long as it likes
+  works,  ///< for as long as it likes
   // Who pushes.
   push,  ///< stores the work
   read,  ///< light barrier (nothing on this machine), then loads active and searching
@@ -52,7 +52,7 @@ enum class At : std::uint8_t {
 
 struct Party {
   At at = At::asleep;
-  std::int8_t left = 0;    ///< pieces to push; for a worker the next queue to look at
+  std::int8_t left = 0;  ///< pieces to push; for a worker the next queue to look at
   std::int8_t saw_active = 0;
   bool token = false;  ///< woken
 };
@@ -172,7 +172,8 @@ class Model {
           s.pushers[p].at = s.pushers[p].left ? At::push : At::done;
         });
         break;
-      default: break;
+      default:
+        break;
     }
   }
 
@@ -257,7 +258,8 @@ class Model {
           s.workers[w] = Party{.at = At::works, .token = s.workers[w].token};
         });
         break;
-      default: break;
+      default:
+        break;
     }
   }
 

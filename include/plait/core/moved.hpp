@@ -13,6 +13,7 @@ class Moved {
  public:
   explicit Moved(F& f) noexcept(std::is_nothrow_move_constructible_v<F>) : f_(std::move(f)) {}
 
+  /// Calls it.
   template <class... Args>
     requires std::is_invocable_v<F&, Args...>
   decltype(auto) operator()(Args&&... args) {

@@ -5,8 +5,8 @@
 
 namespace plait::os {
 
-/// The two halves of an asymmetric fence: who passes `light_barrier` often pays nothing, who calls `process_barrier`
-/// rarely pays a system call (membarrier(2), private expedited) that orders all running threads of the process. Of two
+/// One half of an asymmetric fence: who passes `light_barrier` often pays nothing, who calls `process_barrier` rarely
+/// pays a system call (membarrier(2), private expedited) that orders all running threads of the process. Of two
 /// threads that each store, pass their half and load, at least one sees the other's store. Where the kernel has no
 /// membarrier, both are full fences.
 void process_barrier() noexcept;
@@ -16,6 +16,7 @@ namespace detail {
 extern constinit Atomic<bool> asymmetric;
 }  // namespace detail
 
+/// The other half.
 inline void light_barrier() noexcept {
   if (detail::asymmetric.load(std::memory_order_relaxed)) [[likely]] {
     std::atomic_signal_fence(std::memory_order_seq_cst);

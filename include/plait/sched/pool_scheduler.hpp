@@ -50,7 +50,8 @@ class PoolScheduler final : public Scheduler, public Crew {
   void announce() noexcept {
     // Who goes to sleep leaves `active_`, passes the other half of the barrier, and looks at all queues again [P1].
     os::light_barrier();
-    if (active_.load(std::memory_order_relaxed) < size() && searching_.load(std::memory_order_relaxed) == 0) [[unlikely]]
+    if (active_.load(std::memory_order_relaxed) < size() && searching_.load(std::memory_order_relaxed) == 0)
+        [[unlikely]]
       wake_one();
   }
   /// Resumes `strand` on the calling thread's worker until it suspends or ends.

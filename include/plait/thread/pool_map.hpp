@@ -143,6 +143,7 @@ class MapResults {
     for (auto& chunk : out_) detail::wait_uncancelled(*chunk->future.state());
   }
 
+  /// Of an input range: `++` waits for the next result.
   class iterator {
    public:
     using value_type = Value;
