@@ -71,7 +71,7 @@ constinit Atomic<std::uint32_t> parked_daemons{0};
 constinit Atomic<bool> one_processor{false};
 [[maybe_unused]] const bool asked = (one_processor.store(os::processor_count() == 1), true);
 
-constexpr int kLeastSpins = 100, kMostSpins = 4000;
+constexpr int kLeastSpins = 100, kMostSpins = 4000, kSpinsBetweenYields = 64;
 constexpr auto kWorthSpinning = std::chrono::microseconds(100);
 
 }  // namespace
@@ -159,9 +159,10 @@ void Parker::wait(TimePoint deadline) noexcept {
 
 bool Parker::spin() noexcept {
   if (has_one_processor()) return false;
-  for (int i = 0; i < spins_; ++i) {
+  for (int i = 1; i <= spins_; ++i) {
     if (take_token()) return true;
-    cpu_relax();
+    // Whom we wait for may need this very processor.
+    i % kSpinsBetweenYields == 0 ? yield_processor() : cpu_relax();
   }
   return false;
 }

@@ -6,10 +6,26 @@
 
 namespace plait::detail {
 
-/// The task-local values of one strand: an immutable table that children share until somebody sets one.
+/// The task-local values of one strand: an immutable table that children share until somebody sets one. One pointer, so
+/// that handing it on costs a look where there are no values.
 class Context {
  public:
   using Value = std::shared_ptr<const void>;
+
+  Context() noexcept = default;
+  Context(const Context& other) noexcept : table_(other.table_) {
+    if (table_) [[unlikely]]
+      retain(*table_);
+  }
+  Context(Context&& other) noexcept : table_(std::exchange(other.table_, nullptr)) {}
+  Context& operator=(Context other) noexcept {
+    std::swap(table_, other.table_);
+    return *this;
+  }
+  ~Context() {
+    if (table_) [[unlikely]]
+      release(*table_);
+  }
 
   /// The value under `key`, or null.
   const void* find(const void* key) const noexcept;
@@ -23,7 +39,10 @@ class Context {
 
  private:
   struct Table;
-  std::shared_ptr<const Table> table_;
+  static void retain(const Table& table) noexcept;
+  static void release(const Table& table) noexcept;
+
+  const Table* table_ = nullptr;
 };
 
 }  // namespace plait::detail
