@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "plait/core/scope.hpp"
 
+#include <atomic>
+
 #include "plait/core/home.hpp"
 #include "plait/core/operation.hpp"
 #include "plait/core/strand.hpp"
@@ -43,7 +45,8 @@ void Scope::enter_around(Scope& outer, Strand& strand, bool (*belongs)(const Sco
     child = next;
   }
   outer.children_.push_back(*this);
-  if (strand.scope == &outer) strand.scope = this;
+  // The strand itself may look at this meanwhile, without the lock, as it begins a gather.
+  if (strand.scope == &outer) std::atomic_ref(strand.scope).store(this, std::memory_order_relaxed);
 }
 
 void Scope::leave() noexcept {

@@ -10,6 +10,7 @@
 // function; the last, if none was taken, in the parent.
 #pragma once
 
+#include <atomic>
 #include <coroutine>
 #include <cstdint>
 #include <exception>
@@ -61,7 +62,8 @@ class Join {
                                 std::uint32_t count) {
     strand_ = &strand;
     parent_ = parent;
-    outer_ = strand.scope;
+    // A failure in a gather around this one may put a scope there just now; scope_for_children() finds that either way.
+    outer_ = std::atomic_ref(strand.scope).load(std::memory_order_relaxed);
     at_ = at;
     count_ = count;
     pending_.store(count, std::memory_order_relaxed);
