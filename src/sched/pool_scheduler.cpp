@@ -209,6 +209,10 @@ void PoolScheduler::work(PoolWorker& worker) {
   worker.searching = true;  // counted by who started the thread
   worker.stack_limit = stack_pointer() - kStackForHops;
   current_worker = &worker;
+  struct Leaving {  // also when a call ends the thread by pthread_exit
+    PoolWorker& worker;
+    ~Leaving() { worker.pool.leave(worker); }
+  } const leaving{worker};
   while (!closed()) {
     Work* work = nullptr;
     if (active_.load(std::memory_order_relaxed) <= size()) work = find(worker);
@@ -221,11 +225,22 @@ void PoolScheduler::work(PoolWorker& worker) {
       sleep(worker);
     }
   }
+}
+
+/// The thread leaves the worker: at the pool's end, or out of the middle of a call, and then another thread may come.
+void PoolScheduler::leave(PoolWorker& worker) noexcept {
   current_worker = nullptr;
-  self.crew = nullptr;
-  const std::scoped_lock leaving(leaving_lock_);  // cancel_all() is through with the thread, or will not find it
-  const std::scoped_lock guard(idle_lock_);
-  worker.thread = nullptr;
+  worker.thread->crew = nullptr;
+  {
+    const std::scoped_lock leaving(leaving_lock_);  // cancel_all() is through with the thread, or will not find it
+    const std::scoped_lock guard(idle_lock_);
+    worker.thread = nullptr;
+    if (closed()) return;
+    idle_.push_back(worker);
+    active_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+  os::process_barrier();  // as before sleep
+  work_visible() ? announce() : end_if_quiet();
 }
 
 Work* PoolScheduler::find(PoolWorker& worker) noexcept {

@@ -19,6 +19,7 @@
 #include "plait/plait.hpp"
 #include "plait/testing/virtual_time.hpp"
 #include "support/build.hpp"
+#include "support/child_process.hpp"
 
 namespace plait {
 namespace {
@@ -166,7 +167,7 @@ TEST(PoolLife, EveryFutureOfASubmitThatRacesAShutdownIsDone) {
 // ready.
 TEST(PoolLife, AParentThatASpareMadeReadyGoesOn) {
   ThreadPool pool(1);
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 8; ++round) {
     Promise<void> promise;
     Future<void> future = promise.future();
     std::atomic<bool> waits{false}, back{false}, done{false};
@@ -232,7 +233,7 @@ TEST(PoolLife, NoTimerIsLostInRealTime) {
 
 TEST(PoolLife, TasksThatWaitForEachOthersPoolsAreCancelledFromBothSides) {
   ThreadPool one(2), two(2);
-  for (int round = 0; round < test::rounds(500); ++round) {
+  for (int round = 0; round < test::rounds(200); ++round) {
     Event never;
     std::atomic<int> waiting{0};
     const auto leaf = [&]() -> Task<> {
@@ -252,6 +253,292 @@ TEST(PoolLife, TasksThatWaitForEachOthersPoolsAreCancelledFromBothSides) {
     cancel_one(one, two);
     second.join();
   }
+}
+
+// ---- Threads ----
+
+/// The system's threads of this process whose name begins with `name`.
+std::vector<std::filesystem::path> threads_named(const std::string& name) {
+  std::vector<std::filesystem::path> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string line;
+    std::getline(std::ifstream(entry.path() / "comm") >> std::ws, line);
+    if (line.starts_with(name)) found.push_back(entry.path());
+  }
+  return found;
+}
+
+long voluntary_switches(const std::filesystem::path& thread) {
+  std::ifstream status(thread / "status");
+  for (std::string line; std::getline(status, line);) {
+    const std::string key = "voluntary_ctxt_switches:";
+    if (line.starts_with(key)) return std::stol(line.substr(key.size()));
+  }
+  return -1;
+}
+
+bool sleeps_in_kernel(const std::filesystem::path& thread) {
+  std::ifstream status(thread / "status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("State:")) return line.find('S') != std::string::npos && line.find("sleeping") != line.npos;
+  }
+  return false;
+}
+
+void until_asleep(const std::vector<std::filesystem::path>& threads) {
+  for (const auto& thread : threads) {
+    for (int seen = 0; seen < 3;) {
+      seen = sleeps_in_kernel(thread) ? seen + 1 : 0;
+      std::this_thread::sleep_for(200us);
+    }
+  }
+}
+
+TEST(PoolLife, StartsThreadsAsTheyAreNeeded) {
+  ThreadPool pool({.size = 4, .name = "lazy"});
+  EXPECT_EQ(threads_named("lazy-").size(), 0u);
+  std::set<std::thread::id> ids;
+  for (int i = 0; i < 3; ++i) {
+    ids.insert(pool.submit([] { return std::this_thread::get_id(); }).result());
+    until_asleep(threads_named("lazy-"));
+  }
+  EXPECT_EQ(ids.size(), 1u);  // an idle worker is used again
+  EXPECT_EQ(threads_named("lazy-").size(), 1u);
+  std::atomic<bool> go{false};
+  std::vector<Future<void>> held;
+  for (int i = 0; i < 4; ++i) held.push_back(pool.submit([&] { spin_until(go); }));
+  for (int i = 0; i < 10'000 && threads_named("lazy-").size() < 4; ++i) std::this_thread::yield();
+  for (int i = 0; i < 10; ++i) held.push_back(pool.submit([&] { spin_until(go); }));
+  EXPECT_EQ(threads_named("lazy-").size(), 4u);
+  go = true;
+  for (Future<void>& f : held) f.result();
+}
+
+TEST(PoolLife, SleepsWithoutWakingWhenItIsIdle) {
+  ThreadPool pool({.size = 2, .name = "idle"});
+  std::atomic<int> both{0};
+  const auto meet = [&] {
+    ++both;
+    while (both < 2) std::this_thread::yield();
+  };
+  Future<void> first = pool.submit(meet), second = pool.submit(meet);
+  first.result();
+  second.result();
+  const auto threads = threads_named("idle-");
+  ASSERT_EQ(threads.size(), 2u);
+  until_asleep(threads);
+  std::vector<long> before;
+  for (const auto& thread : threads) before.push_back(voluntary_switches(thread));
+  std::this_thread::sleep_for(20ms);
+  for (std::size_t i = 0; i < threads.size(); ++i) EXPECT_EQ(voluntary_switches(threads[i]), before[i]);
+}
+
+TEST(PoolLife, SleepsUntilATimerAndNotBefore) {
+  ThreadPool pool({.size = 1, .name = "timed"});
+  std::atomic<bool> begun{false};
+  const auto body = [&]() -> Task<> {
+    begun = true;
+    co_await sleep(1h);
+  };
+  Future<void> sleeper = pool.start(body(), std::source_location::current());
+  spin_until(begun);
+  pool.submit([] {}).result();  // wakes who keeps the time
+  const auto threads = threads_named("timed-");
+  ASSERT_EQ(threads.size(), 1u);
+  until_asleep(threads);
+  const long before = voluntary_switches(threads[0]);
+  std::this_thread::sleep_for(20ms);
+  EXPECT_EQ(voluntary_switches(threads[0]), before);
+  sleeper.cancel();
+  EXPECT_THROW(sleeper.result(), Cancelled);
+}
+
+// [P2]
+TEST(PoolLife, SparesTakeThePlaceOfCallsThatWaitAndAreUsedAgain) {
+  ThreadPool pool({.size = 2, .name = "spares"});
+  for (int round = 0; round < 5; ++round) {
+    Promise<int> promise;
+    Future<int> answer = promise.future();
+    std::atomic<int> waiting{0};
+    std::vector<Future<int>> waiters;
+    for (int i = 0; i < 10; ++i) {
+      waiters.push_back(pool.submit([&] {
+        ++waiting;
+        return answer.result();
+      }));
+    }
+    while (waiting < 10) std::this_thread::yield();
+    EXPECT_EQ(pool.submit([] { return 3; }).result(), 3);  // there is a place free
+    promise.set_value(7);
+    for (Future<int>& f : waiters) EXPECT_EQ(f.result(), 7);
+  }
+  EXPECT_LE(threads_named("spares-").size(), 12u);
+}
+
+TEST(PoolLife, ACallThatWaitsForARunningOneGivesItsPlace) {
+  ThreadPool pool(1);
+  Event go;
+  std::atomic<bool> begun{false};
+  Future<int> running = pool.submit([&] {
+    begun = true;
+    return pool.submit([&] { return 1; }).result() + (sync_wait(go.wait()), 1);
+  });
+  spin_until(begun);
+  go.set();
+  EXPECT_EQ(running.result(), 2);
+}
+
+// ---- What calls may do ----
+
+TEST(PoolLife, CallsAreSubmittedFromEverywhere) {
+  ThreadPool one(1), two(2);
+  const auto seven = [] { return 7; };
+  EXPECT_EQ(one.submit([&] { return one.submit(seven).result(); }).result(), 7);
+  EXPECT_EQ(one.submit([&] { return two.submit(seven).result(); }).result(), 7);
+  EXPECT_EQ(one.submit([&] { return two.submit([&] { return one.submit(seven).result(); }).result(); }).result(), 7);
+  const auto from_task = [&]() -> Task<int> {
+    Future<int> f = one.submit(seven);
+    co_return co_await f;
+  };
+  EXPECT_EQ(one.run(from_task()), 7);
+  EXPECT_EQ(two.run(from_task()), 7);
+  EXPECT_EQ(run(from_task), 7);
+  EXPECT_EQ(two.submit([&] { return run(from_task); }).result(), 7);        // a loop inside a call
+  EXPECT_EQ(one.submit([&] { return one.run(from_task()); }).result(), 7);  // the pool's own tasks
+  EXPECT_EQ(one.submit([&] { return two.run(from_task()); }).result(), 7);
+}
+
+TEST(PoolLife, ATaskGoesFromPoolToPoolAndBack) {
+  ThreadPool one(1), two(1);
+  const auto id = []() -> Task<std::thread::id> { co_return std::this_thread::get_id(); };
+  const auto tour = [&]() -> Task<> {
+    const auto here = std::this_thread::get_id();
+    EXPECT_NE(co_await on(two, id()), here);
+    EXPECT_EQ(std::this_thread::get_id(), here);
+    EXPECT_EQ(co_await on(one, id()), here);
+  };
+  one.run(tour());
+}
+
+TEST(PoolLife, OnIsCancelledAtEachStage) {
+  ThreadPool one(1), two(1);
+  for (int round = 0; round < test::rounds(300); ++round) {
+    Event never;
+    const auto inside = [&]() -> Task<int> {
+      for (int i = 0; i < round % 5; ++i) co_await yield_now();
+      if (round % 3 == 0) co_await never.wait();
+      co_return 3;
+    };
+    const auto outside = [&]() -> Task<int> { co_return co_await on(two, inside()); };
+    const auto cancel_at_some_time = [&](Future<int> f) {
+      for (int i = 0; i < round % 41; ++i) detail::cpu_relax();
+      if (round % 7 == 0) std::this_thread::yield();
+      f.cancel();
+      return f;
+    };
+    const auto check = [&](Future<int> f) {
+      try {
+        EXPECT_EQ(f.result(), 3);
+        EXPECT_NE(round % 3, 0);
+      } catch (const Cancelled&) {
+      }
+    };
+    check(cancel_at_some_time(one.start(outside(), std::source_location::current())));
+    run([&]() -> Task<> {
+      Future<int> f = spawn(outside());
+      for (int i = 0; i < round % 6; ++i) co_await yield_now();
+      f.cancel();
+      try {
+        const int value = co_await f;
+        EXPECT_EQ(value, 3);
+      } catch (const Cancelled&) {
+      }
+    });
+  }
+}
+
+TEST(PoolLife, RunInAThreadThatIsCancelledCancelsTheTask) {
+  ThreadPool pool(1);
+  for (int round = 0; round < 50; ++round) {
+    Event never;
+    std::atomic<bool> begun{false};
+    bool cancelled = false;
+    const auto body = [&]() -> Task<> {
+      begun = true;
+      try {
+        co_await never.wait();
+      } catch (const Cancelled&) {
+        cancelled = true;
+        throw;
+      }
+    };
+    Future<void> thread = spawn_thread([&] { pool.run(body()); });
+    if (round % 2 == 0) spin_until(begun);
+    thread.cancel();
+    EXPECT_THROW(thread.result(), Cancelled);
+    EXPECT_EQ(cancelled, begun);
+  }
+}
+
+TEST(PoolLife, ACancelOfACoveredCallWaitsUntilItIsOnTopAgain) {
+  ThreadPool pool(1);
+  std::atomic<bool> covered{false}, go{false}, inner_was_cancelled{false}, outer_was_cancelled{false};
+  Future<void> outer = pool.submit([&] {
+    Future<void> inner = pool.submit([&] {  // made on the stack of the outer one
+      covered = true;
+      spin_until(go);
+      try {
+        sleep_for(1us);
+      } catch (const Cancelled&) {
+        inner_was_cancelled = true;
+      }
+    });
+    try {
+      inner.result();
+    } catch (const Cancelled&) {
+      outer_was_cancelled = true;
+    }
+  });
+  spin_until(covered);
+  outer.cancel();
+  go = true;
+  outer.result();
+  EXPECT_FALSE(inner_was_cancelled);
+  EXPECT_TRUE(outer_was_cancelled);
+}
+
+TEST(PoolLife, AnInitializerThatThrowsIsReportedAndTheThreadWorks) {
+  static std::atomic<int> reported{0}, calls{0};
+  reported = calls = 0;
+  const UnretrievedHandler before = set_unretrieved_handler([](const UnretrievedError&) { ++reported; });
+  {
+    ThreadPool pool({.size = 1, .initializer = [] {
+                       ++calls;
+                       throw std::runtime_error("initializer");
+                     }});
+    EXPECT_EQ(pool.submit([] { return 1; }).result(), 1);
+  }
+  set_unretrieved_handler(before);
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(reported, 1);
+}
+
+TEST(PoolLife, ACallThatEndsItsThreadLosesNothing) {
+  ThreadPool pool(2);
+  for (int i = 0; i < 3; ++i) {
+    Future<void> ends = pool.submit([] { ::pthread_exit(nullptr); });
+    EXPECT_THROW(ends.result(), std::runtime_error);
+    EXPECT_EQ(pool.submit([] { return 1; }).result(), 1);
+  }
+}
+
+TEST(PoolLife, InAForkedChildIsLeftAlone) {
+  ThreadPool pool(2);
+  pool.submit([] {}).result();
+  EXPECT_TRUE(test::in_forked_child([&] {
+    pool.~ThreadPool();
+    return true;
+  }));
 }
 
 }  // namespace

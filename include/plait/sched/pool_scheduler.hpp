@@ -97,6 +97,7 @@ class PoolScheduler final : public Scheduler, public Crew {
   Work* take_injected(PoolWorker& worker) noexcept;
   Work* steal(PoolWorker& worker) noexcept;
   Work* search(PoolWorker& worker) noexcept;
+  void leave(PoolWorker& worker) noexcept;
   Work* find(PoolWorker& worker) noexcept;
   void execute(PoolWorker& worker, Work& work);
   bool work_visible() const noexcept;
