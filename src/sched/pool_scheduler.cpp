@@ -490,6 +490,15 @@ void PoolScheduler::close() noexcept {
   end_if_quiet();
 }
 
+void PoolScheduler::go_on_without_this_thread() noexcept {
+  {
+    const std::scoped_lock guard(idle_lock_);
+    active_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+  os::process_barrier();  // as before sleep
+  work_visible() ? announce() : end_if_quiet();
+}
+
 void PoolScheduler::cancel_all() noexcept {
   tasks_.scope.cancel();
   const std::scoped_lock guard(leaving_lock_);

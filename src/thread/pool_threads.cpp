@@ -98,6 +98,7 @@ void PoolThreads::close_all() noexcept {
   for (PoolThreads* pool = pools().all.front(); pool; pool = pools().all.after(*pool)) {
     if (!pool->forked()) pool->scheduler_->close();
   }
+  if (PoolWorker* worker = PoolWorker::current()) worker->pool.go_on_without_this_thread();
 }
 
 }  // namespace plait::detail

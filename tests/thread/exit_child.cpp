@@ -222,6 +222,65 @@ const std::map<std::string, std::function<void()>> scenarios = {
        plait::sync_wait(plait::to_thread([] {}));  // leaves an idle thread
        Thread([] { plait::sync_wait(plait::to_thread(work)); }).start();
      }},
+    {"static_pool_with_queued_calls",
+     [] {
+       static plait::ThreadPool pool(1);
+       static_cast<void>(pool.submit([] {
+         while (!ending) plait::sleep_for(1ms);
+       }));
+       for (int i = 0; i < 100; ++i) static_cast<void>(pool.submit([] { witness.use(); }));
+       static_cast<void>(pool.submit(work));
+     }},
+    {"pool_leaked",
+     [] {
+       auto* pool = new plait::ThreadPool(2);
+       static_cast<void>(pool->submit([] { witness.use(); }));
+       static_cast<void>(pool->submit(work));
+     }},
+    {"pool_shut_down_without_waiting",
+     [] {
+       static plait::ThreadPool pool(1);
+       static_cast<void>(pool.submit(work));
+       pool.shutdown({.wait = false});
+     }},
+    {"pool_task_at_the_end",
+     [] {
+       static plait::ThreadPool pool(2);
+       const auto wait = []() -> plait::Task<> {
+         while (!ending) co_await plait::sleep(1ms);
+         co_await plait::gather(plait::sleep(1ms), plait::sleep(2ms));
+         witness.use();
+         say("thread done");
+       };
+       static_cast<void>(pool.start(wait(), std::source_location::current()));
+     }},
+    {"pool_in_a_forked_child",
+     [] {
+       static plait::ThreadPool pool(2);
+       static_cast<void>(pool.submit(work));
+       std::fflush(stdout);
+       const pid_t child = ::fork();
+       if (child == 0) {
+         forked = true;
+         std::exit(9);
+       }
+       int status = 0;
+       ::waitpid(child, &status, 0);
+       say(WEXITSTATUS(status) == 9 ? "child ended" : "child failed");
+     }},
+    {"exit_in_a_call_of_a_pool",
+     [] {
+       auto* pool = new plait::ThreadPool(2);
+       std::atomic<int> both{0};
+       const auto meet = [&] {
+         ++both;
+         while (both < 2) std::this_thread::yield();
+       };
+       plait::Future<void> first = pool->submit(meet), second = pool->submit(meet);
+       first.result();
+       second.result();
+       pool->submit([] { leave(4); }).result();
+     }},
     {"abandoned_call_hangs",
      [] {
        static std::atomic<bool> running{false};

@@ -33,6 +33,10 @@ TEST(ProgramEnd, WaitsForThreadLocalObjectsOfAThread) {
   expect("thread_local_dies_slowly", 0, "main done\nthread-local destroyed\nstatic destroyed\n");
 }
 TEST(ProgramEnd, WaitsForACallInThePool) { expect("to_thread_runs", 0, kAwaited); }
+TEST(ProgramEnd, WaitsForTheQueuedCallsOfAStaticPool) { expect("static_pool_with_queued_calls", 0, kAwaited); }
+TEST(ProgramEnd, WaitsForTheCallsOfAPoolThatNobodyDestroys) { expect("pool_leaked", 0, kAwaited); }
+TEST(ProgramEnd, WaitsForTheCallsOfAPoolThatWasShutDown) { expect("pool_shut_down_without_waiting", 0, kAwaited); }
+TEST(ProgramEnd, WaitsForTheTasksOfAStaticPool) { expect("pool_task_at_the_end", 0, kAwaited); }
 TEST(ProgramEnd, WaitsForAThreadThatADaemonJoins) { expect("daemon_joins_a_thread", 0, kAwaited); }
 
 TEST(ProgramEnd, LeavesASleepingDaemonBehind) { expect("daemon_sleeps", 0, kLeftBehind); }
@@ -72,11 +76,15 @@ TEST(ProgramEnd, ByExitInAForeignThreadWaitsAsWell) {
   expect("exit_in_a_foreign_thread", 7, "thread done\nstatic destroyed\n");
 }
 TEST(ProgramEnd, ByExitInTheBlockingPool) { expect("exit_in_to_thread", 8, "static destroyed\n"); }
+TEST(ProgramEnd, ByExitInACallOfAPool) { expect("exit_in_a_call_of_a_pool", 4, "static destroyed\n"); }
 TEST(ProgramEnd, ByExitInTwoThreadsIsMadeByTheFirst) { expect("exit_in_two_threads", 4, "static destroyed\n"); }
 TEST(ProgramEnd, GoesOnWhenAnAwaitedThreadCallsExit) { expect("exit_in_a_thread_while_main_waits", 0, kLeftBehind); }
 
 TEST(ProgramEnd, InAForkedChildWaitsForNoThreadOfTheParent) {
   expect("fork_while_threads_run", 0, "static destroyed\nchild ended\nmain done\nthread done\nstatic destroyed\n");
+}
+TEST(ProgramEnd, InAForkedChildLeavesTheParentsPoolAlone) {
+  expect("pool_in_a_forked_child", 0, "static destroyed\nchild ended\nmain done\nthread done\nstatic destroyed\n");
 }
 TEST(ProgramEnd, FindsThreadsThatPthreadExitEnded) {
   expect("pthread_exit_in_a_thread", 0, "plait: the thread was ended by pthread_exit\nmain done\nstatic destroyed\n");

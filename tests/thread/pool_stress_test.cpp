@@ -105,8 +105,8 @@ class Graph {
     } catch (const std::exception&) {  // a Failure, a group of them, a refusal
       outcome = kError;
     }
-    EXPECT_TRUE(outcome & expected.outcomes) << "root " << i << " ended with " << outcome << " instead of "
-                                             << expected.outcomes << ", " << text();
+    EXPECT_TRUE(outcome & expected.outcomes)
+        << "root " << i << " ended with " << outcome << " instead of " << expected.outcomes << ", " << text();
   }
 
   static unsigned sub(unsigned plan, unsigned n) {
@@ -130,9 +130,12 @@ class Graph {
     if (depth == 0) return {.outcomes = plan % 13 == 0 ? kError : kValue, .value = own};
     switch (plan % 7) {
       case 0:
-      case 1: return both(expect_call(sub(plan, 1), depth - 1), expect_call(sub(plan, 2), depth - 1));
-      case 2: return expect_task(sub(plan, 1), depth - 1);
-      default: return {.outcomes = plan % 13 == 0 ? kError : kValue, .value = own};
+      case 1:
+        return both(expect_call(sub(plan, 1), depth - 1), expect_call(sub(plan, 2), depth - 1));
+      case 2:
+        return expect_task(sub(plan, 1), depth - 1);
+      default:
+        return {.outcomes = plan % 13 == 0 ? kError : kValue, .value = own};
     }
   }
   long call(unsigned plan, int depth) {
@@ -150,7 +153,8 @@ class Graph {
           const long second = b.result();
           return a.result() + second;
         }
-        case 2: return pool_.run(task(sub(plan, 1), depth - 1));
+        case 2:
+          return pool_.run(task(sub(plan, 1), depth - 1));
         case 3: {
           const std::scoped_lock held(call_lock_);
           break;
@@ -160,7 +164,8 @@ class Graph {
           dropped.cancel();
           break;
         }
-        default: break;
+        default:
+          break;
       }
     }
     if (plan % 13 == 0) throw Failure("call");
@@ -178,13 +183,15 @@ class Graph {
         Expected all = both(expect_task(sub(plan, 1), depth - 1), expect_task(sub(plan, 2), depth - 1));
         return all;
       }
-      case 2: return expect_call(sub(plan, 1), depth - 1);
+      case 2:
+        return expect_call(sub(plan, 1), depth - 1);
       case 3: {
         Expected child = expect_task(sub(plan, 1), depth - 1);
         child.value = own;
         return child;
       }
-      default: return {.outcomes = plan % 17 == 0 ? kError : kValue, .value = own};
+      default:
+        return {.outcomes = plan % 17 == 0 ? kError : kValue, .value = own};
     }
   }
   Task<long> task(unsigned plan, int depth) {
@@ -211,7 +218,9 @@ class Graph {
           co_await yield_now();
           break;
         }
-        case 5: co_await sleep(std::chrono::microseconds(plan / 8 % 50)); break;
+        case 5:
+          co_await sleep(std::chrono::microseconds(plan / 8 % 50));
+          break;
         case 6: {
           bool late = false;
           try {
@@ -222,7 +231,9 @@ class Graph {
           EXPECT_TRUE(late) << text();
           break;
         }
-        default: co_await yield_now(); break;
+        default:
+          co_await yield_now();
+          break;
       }
     }
     if (plan % 17 == 0) throw Failure("task");

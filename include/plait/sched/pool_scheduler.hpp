@@ -70,6 +70,8 @@ class PoolScheduler final : public Scheduler, public Crew {
   bool refuses() const noexcept { return refuses_.load(std::memory_order_relaxed); }
   /// From now on the pool ends when nothing is queued, runs or waits: then `closed`, and the workers return.
   void close() noexcept;
+  /// The call that the calling thread makes ends the program, and will not return.
+  void go_on_without_this_thread() noexcept;
   /// Cancels the tasks, and the calls that are being made.
   void cancel_all() noexcept;
   bool closed() const noexcept { return exit_.load(std::memory_order_acquire); }

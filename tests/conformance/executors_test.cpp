@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: BSL-1.0
+// What CPython's test_concurrent_futures asks of an executor, asked of ThreadPool: executor.py, test_shutdown.py,
+// test_thread_pool.py, test_deadlock.py. Those of map are in tests/thread/.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "plait/plait.hpp"
+#include "plait/testing/virtual_time.hpp"
+
+namespace plait {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Holds the workers of a pool until it is told to go on.
+struct Gate {
+  Event open;
+  std::atomic<int> waiting{0};
+  void wait() {
+    ++waiting;
+    sync_wait(open.wait());
+  }
+  void until(int n) const {
+    while (waiting < n) std::this_thread::yield();
+  }
+};
+
+TEST(ExecutorConformance, SubmitPassesArgumentsAndGivesTheResult) {  // test_submit, test_submit_keyword
+  ThreadPool pool(2);
+  EXPECT_EQ(pool.submit([](int a, int b) { return a * b; }, 2, 8).result(), 16);
+  EXPECT_EQ(pool.submit([](const std::string& text) { return text + "!"; }, "word").result(), "word!");
+}
+
+TEST(ExecutorConformance, ThePoolLetsGoOfTheCallBeforeItsResultIsSeen) {  // test_no_stale_references
+  ThreadPool pool(1);
+  auto argument = std::make_shared<int>(1);
+  pool.submit([](const std::shared_ptr<int>&) {}, argument).result();
+  EXPECT_EQ(argument.use_count(), 1);
+}
+
+TEST(ExecutorConformance, AWorkerThatIsIdleIsUsedAgain) {  // test_idle_thread_reuse
+  ThreadPool pool(4);
+  std::set<std::thread::id> ids;
+  for (int i = 0; i < 20; ++i) ids.insert(pool.submit([] { return std::this_thread::get_id(); }).result());
+  EXPECT_LE(ids.size(), 2u);  // the one before may still be on its way to sleep
+}
+
+TEST(ExecutorConformance, ASizeMustBePositive) {  // test_max_workers_negative
+  EXPECT_THROW(ThreadPool(0), std::logic_error);
+  EXPECT_THROW(ThreadPool(-1), std::logic_error);
+}
+
+TEST(ExecutorConformance, SubmitAfterShutdownIsRefused) {  // test_run_after_shutdown
+  ThreadPool pool(1);
+  pool.shutdown();
+  EXPECT_THROW(static_cast<void>(pool.submit([] {})), std::logic_error);
+}
+
+TEST(ExecutorConformance, AnExceptionOfACallIsThatOfItsFuture) {  // test_future_exceptions
+  ThreadPool pool(1);
+  Future<int> f = pool.submit([]() -> int { throw std::out_of_range("no"); });
+  EXPECT_THROW(f.result(), std::out_of_range);
+  EXPECT_THROW(f.result(), std::out_of_range);  // again
+  EXPECT_EQ(pool.submit([] { return 1; }).result(), 1);
+}
+
+TEST(ExecutorConformance, ShutdownWaitsForAllThatWasSubmitted) {  // test_shutdown_wait, test_context_manager_shutdown
+  std::atomic<int> done{0};
+  ThreadPool pool(2);
+  for (int i = 0; i < 100; ++i) static_cast<void>(pool.submit([&] { ++done; }));
+  pool.shutdown();
+  EXPECT_EQ(done, 100);
+}
+
+TEST(ExecutorConformance, ShutdownWithoutWaitingLetsPendingCallsBeMade) {  // test_shutdown_no_wait
+  Gate gate;
+  ThreadPool pool(1);
+  Future<void> first = pool.submit([&] { gate.wait(); });
+  Future<int> second = pool.submit([] { return 2; });
+  gate.until(1);
+  pool.shutdown({.wait = false});
+  EXPECT_FALSE(first.done());
+  gate.open.set();
+  EXPECT_EQ(second.result(), 2);
+}
+
+TEST(ExecutorConformance, ShutdownMayCancelWhatHasNotBegun) {  // test_cancel_futures
+  Gate gate;
+  ThreadPool pool(2);
+  std::vector<Future<int>> futures;
+  for (int i = 0; i < 2; ++i) {
+    futures.push_back(pool.submit([&] {
+      gate.wait();
+      return 1;
+    }));
+  }
+  gate.until(2);
+  for (int i = 0; i < 50; ++i) futures.push_back(pool.submit([] { return 2; }));
+  std::thread opener([&] {
+    while (!futures.back().done()) std::this_thread::yield();
+    gate.open.set();
+  });
+  pool.shutdown({.cancel_futures = true});
+  opener.join();
+  for (std::size_t i = 0; i < futures.size(); ++i) {
+    ASSERT_TRUE(futures[i].done());
+    if (i < 2) {
+      EXPECT_EQ(futures[i].result(), 1);
+    } else {
+      EXPECT_THROW(futures[i].result(), Cancelled);
+    }
+  }
+}
+
+TEST(ExecutorConformance, ACancelJustBeforeShutdownDoesNotHangIt) {  // test_cancel_futures_wait_false, gh-94777
+  for (int round = 0; round < 200; ++round) {
+    ThreadPool pool(1);
+    Future<void> f = pool.submit([] {});
+    Future<void> g = pool.submit([] {});
+    g.cancel();
+    f.cancel();
+    pool.shutdown({.wait = round % 2 == 0, .cancel_futures = round % 3 == 0});
+  }
+}
+
+TEST(ExecutorConformance, CancellingAgainOrTooLateDoesNothing) {  // FutureTests.test_cancel
+  Gate gate;
+  ThreadPool pool(1);
+  Future<void> running = pool.submit([&] { gate.wait(); });
+  Future<int> queued = pool.submit([] { return 1; });
+  gate.until(1);
+  queued.cancel();
+  queued.cancel();
+  EXPECT_TRUE(queued.done());
+  EXPECT_THROW(queued.result(), Cancelled);
+  gate.open.set();
+  running.result();
+  running.cancel();
+  running.result();  // it keeps its value
+}
+
+TEST(ExecutorConformance, AResultWithATimeoutDoesNotCancelTheCall) {  // test_result_with_timeout
+  testing::VirtualTime time;
+  Gate gate;
+  ThreadPool pool(1);
+  Future<int> f = pool.submit([&] {
+    gate.wait();
+    return 5;
+  });
+  EXPECT_FALSE(f.wait_for(1s));
+  EXPECT_FALSE(f.done());
+  gate.open.set();
+  EXPECT_TRUE(f.wait_for(1h));
+  EXPECT_EQ(f.result(), 5);
+}
+
+TEST(ExecutorConformance, ADroppedPoolLetsItsCallsEnd) {  // test_del_shutdown, test_thread_names_assigned
+  std::vector<Future<int>> futures;
+  {
+    ThreadPool pool({.size = 2, .name = "special"});
+    for (int i = 0; i < 20; ++i) futures.push_back(pool.submit([i] { return i; }));
+  }
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(futures[static_cast<std::size_t>(i)].result(), i);
+}
+
+TEST(ExecutorConformance, ACallMaySubmitWhileThePoolIsShutDown) {  // test_hang_gh83386, test_shutdown_deadlock
+  for (int round = 0; round < 100; ++round) {
+    ThreadPool pool(2);
+    std::atomic<int> outcomes{0};
+    for (int i = 0; i < 4; ++i) {
+      static_cast<void>(pool.submit([&] {
+        try {
+          EXPECT_EQ(pool.submit([] { return 1; }).result(), 1);
+        } catch (const std::logic_error&) {  // refused
+        }
+        ++outcomes;
+      }));
+    }
+    pool.shutdown();
+    EXPECT_EQ(outcomes, 4);
+  }
+}
+
+TEST(ExecutorConformance, ACallMayShutItsOwnPoolDown) {  // test_thread_terminate, executor shutdown from a worker
+  ThreadPool pool(1);
+  pool.submit([&] {
+        EXPECT_THROW(pool.shutdown(), std::logic_error);  // it would wait for itself
+        pool.shutdown({.wait = false});
+      })
+      .result();
+  EXPECT_THROW(static_cast<void>(pool.submit([] {})), std::logic_error);
+}
+
+TEST(ExecutorConformance, CallsThatWaitForEachOtherInAChainAllEnd) {  // the deadlocks of the documentation
+  ThreadPool pool(1);
+  EXPECT_EQ(pool.submit([&] {
+                  Future<int> b = pool.submit([&] { return pool.submit([] { return 5; }).result() + 1; });
+                  return b.result() + 1;
+                })
+                .result(),
+            7);
+}
+
+TEST(ExecutorConformance, ABurstOfCallsIsAllMade) {  // test_saturation
+  Gate gate;
+  ThreadPool pool(4);
+  std::atomic<int> done{0};
+  for (int i = 0; i < 15 * 4; ++i) {
+    static_cast<void>(pool.submit([&] {
+      gate.wait();
+      ++done;
+    }));
+  }
+  gate.until(4);
+  EXPECT_EQ(gate.waiting, 4);
+  gate.open.set();
+  pool.shutdown();
+  EXPECT_EQ(done, 60);
+}
+
+TEST(ExecutorConformance, EachThreadIsInitializedOnce) {  // ThreadPoolInitializerTests
+  static std::atomic<int> initialized;
+  initialized = 0;
+  ThreadPool pool({.size = 2, .initializer = [] { ++initialized; }});
+  Gate gate;
+  Future<void> a = pool.submit([&] { gate.wait(); }), b = pool.submit([&] { gate.wait(); });
+  gate.until(2);
+  gate.open.set();
+  a.result();
+  b.result();
+  for (int i = 0; i < 10; ++i) pool.submit([] {}).result();
+  EXPECT_EQ(initialized, 2);
+}
+
+}  // namespace
+}  // namespace plait
