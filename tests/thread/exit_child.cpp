@@ -233,7 +233,7 @@ const std::map<std::string, std::function<void()>> scenarios = {
      }},
     {"pool_leaked",
      [] {
-       auto* pool = new plait::ThreadPool(2);
+       static auto* pool = new plait::ThreadPool(2);
        static_cast<void>(pool->submit([] { witness.use(); }));
        static_cast<void>(pool->submit(work));
      }},
