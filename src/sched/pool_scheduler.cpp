@@ -366,7 +366,9 @@ void PoolScheduler::start_or_leave(PoolWorker& worker) noexcept {
   try {
     start_thread_(owner_, worker);
   } catch (...) {
-    give_up(worker);  // those that are there do the work
+    give_up(worker);
+    // Those that are there do the work; who relied on the new one's looking for it woke nobody.
+    if (work_visible()) wake_one(false);
   }
 }
 

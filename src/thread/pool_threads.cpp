@@ -93,6 +93,9 @@ void PoolThreads::forget(ThreadState& thread) noexcept {
   thread.release();
 }
 
+void PoolThreads::before_fork() noexcept { pools().lock.lock(); }
+void PoolThreads::after_fork() noexcept { pools().lock.unlock(); }
+
 void PoolThreads::close_all() noexcept {
   const std::scoped_lock guard(pools().lock);
   for (PoolThreads* pool = pools().all.front(); pool; pool = pools().all.after(*pool)) {

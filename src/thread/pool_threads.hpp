@@ -37,6 +37,9 @@ class PoolThreads : private Link {
 
   /// The program ends: all pools refuse work and end when theirs is done.
   static void close_all() noexcept;
+  /// Round a fork, in the parent and the child.
+  static void before_fork() noexcept;
+  static void after_fork() noexcept;
 
  private:
   friend class IntrusiveList<PoolThreads, Link>;

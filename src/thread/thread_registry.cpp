@@ -12,6 +12,7 @@
 #include "blocking_pool.hpp"
 #include "plait/os/shared_memory.hpp"
 #include "plait/thread/local.hpp"
+#include "pool_threads.hpp"
 
 namespace plait::detail {
 namespace {
@@ -194,6 +195,7 @@ std::vector<ThreadIdentity*> ThreadRegistry::hold_alive() {
 
 void ThreadRegistry::before_fork() noexcept {
   BlockingPool::instance().before_fork();
+  PoolThreads::before_fork();
   LocalCore::before_fork();
   lock_.lock();
 }
@@ -201,6 +203,7 @@ void ThreadRegistry::before_fork() noexcept {
 void ThreadRegistry::after_fork_in_parent() noexcept {
   lock_.unlock();
   LocalCore::after_fork();
+  PoolThreads::after_fork();
   BlockingPool::instance().after_fork_in_parent();
 }
 
@@ -228,6 +231,7 @@ void ThreadRegistry::after_fork_in_child() noexcept {
   lock_.unlock();
   LocalCore::after_fork();
   this_thread_identity().begin_here();
+  PoolThreads::after_fork();
   BlockingPool::instance().after_fork_in_child();
 }
 

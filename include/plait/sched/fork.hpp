@@ -93,7 +93,7 @@ class Join {
   std::coroutine_handle<> landed(ForkBase& child, bool failed) noexcept {
     Strand& strand = *strand_;
     ++called_;
-    if (failed) [[unlikely]]
+    if (failed && called_ != count_) [[unlikely]]
       cancel();
     if (!strand.context.is(context_)) [[unlikely]]
       strand.context = context_;
