@@ -8,6 +8,7 @@
 namespace plait {
 
 void Stream::shutdown_write() {
+  const detail::DescriptorGuard guard(&state());
   const int result = os::shutdown_write(state().fd.get());
   if (result < 0 && result != -ENOTCONN) detail::IoDescriptor::fail(result, "shut down", &state());
 }

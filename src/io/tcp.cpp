@@ -76,8 +76,8 @@ std::vector<os::SocketAddress> addresses_at_hand(const std::string& host, std::u
 
 bool Accept::abort_accept(Operation& operation) noexcept {
   auto& self = static_cast<Accept&>(operation);
-  if (!self.Timer::linked()) return abort_io(operation);
-  self.strand->scheduler->disarm(self);
+  if (self.is_elsewhere() || !self.Timer::linked()) return abort_io(operation);
+  self.loop().disarm(self);
   self.result = kAborted;
   return true;
 }
@@ -85,31 +85,32 @@ bool Accept::abort_accept(Operation& operation) noexcept {
 bool Accept::begin_accept(Strand& self, std::coroutine_handle<> frame, const void* at) {
   buffer = &peer_;
   auto& listener = static_cast<ListenerState&>(*descriptor);
-  if (listener.rests_until == TimePoint{} || !listener.fd.valid()) [[likely]]
+  if (listener.rests_until.load(std::memory_order_relaxed) == TimePoint{}) [[likely]]
     return begin(self, frame, at);
+  if (self.home) {
+    return begin_on_pool(self, frame, at, [](Work& work) {
+      auto& accept = static_cast<Accept&>(static_cast<IoOperation&>(work));
+      if (accept.arrive()) accept.rest();
+    });
+  }
+  if (!listener.fd.valid()) return begin(self, frame, at);
   if (!enter(self)) return false;
   park(self, frame, at);
-  rest(std::exchange(listener.rests_until, TimePoint{}));
+  rest();
   return true;
 }
 
-void Accept::rest(TimePoint until) noexcept {
-  fire = [](Timer& timer) noexcept {
-    auto& self = static_cast<Accept&>(timer);
-    Poller& target = self.strand->scheduler->poller();
-    if (target.start(self)) {
-      self.strand->unpark();
-    } else {
-      self.poller = &target;
-    }
-  };
-  strand->scheduler->arm(*this, until);
+void Accept::rest() noexcept {
+  auto& listener = static_cast<ListenerState&>(*descriptor);
+  const TimePoint until = listener.rests_until.exchange(TimePoint{}, std::memory_order_relaxed);
+  fire = [](Timer& timer) noexcept { static_cast<Accept&>(timer).start_here(); };
+  loop().arm(*this, until);
 }
 
 Stream Accept::take() {
   if (result < 0) {
     if (descriptor && out_of_resources(result)) {
-      static_cast<ListenerState*>(descriptor)->rests_until = add(now(), kRest);
+      static_cast<ListenerState*>(descriptor)->rests_until.store(add(now(), kRest), std::memory_order_relaxed);
     }
     IoDescriptor::fail(result, "accept on", descriptor);
   }

@@ -19,8 +19,9 @@
 #include <array>
 #include <cerrno>
 #include <new>
+#include <utility>
 
-#include "plait/os/file.hpp"
+#include "io_call.hpp"
 #include "plait/os/socket.hpp"
 
 namespace plait::detail {
@@ -40,43 +41,6 @@ std::uint64_t event_data(int fd, std::uint64_t token) noexcept {
 
 std::uint32_t direction(const IoOperation& operation) noexcept {
   return operation.reads() ? os::kEpollIn : os::kEpollOut;
-}
-
-bool would_block(std::int64_t result) noexcept { return result == -EAGAIN || result == -EINPROGRESS; }
-
-/// Sends as much as goes. The result is the count of all bytes, or an error.
-std::int64_t send_more(IoOperation& operation) noexcept {
-  while (true) {
-    const char* from = static_cast<const char*>(operation.buffer) + operation.done;
-    const std::size_t left = operation.length - operation.done;
-    const std::int64_t n = operation.kind == IoOperation::Kind::send
-                               ? os::send(operation.fd, from, left)
-                               : os::write_file(operation.fd, from, left, operation.offset);
-    if (n < 0) return n;
-    operation.done += static_cast<std::size_t>(n);
-    if (operation.done == operation.length) return static_cast<std::int64_t>(operation.length);
-    // A socket takes less than offered only when its buffer is full; other files may have reasons of their own.
-    if (operation.kind == IoOperation::Kind::send) return -EAGAIN;
-  }
-}
-
-std::int64_t call(IoOperation& operation) noexcept {
-  switch (operation.kind) {
-    case IoOperation::Kind::receive:
-      return os::receive(operation.fd, operation.buffer, operation.length);
-    case IoOperation::Kind::read:
-      return os::read_file(operation.fd, operation.buffer, operation.length, operation.offset);
-    case IoOperation::Kind::send:
-    case IoOperation::Kind::write:
-      return send_more(operation);
-    case IoOperation::Kind::accept:
-      return os::accept(operation.fd, *static_cast<os::SocketAddress*>(operation.buffer));
-    case IoOperation::Kind::connect:
-      if (operation.stage++ != 0) return os::pending_error(operation.fd);
-      return os::connect(operation.fd, *static_cast<const os::SocketAddress*>(operation.buffer));
-    default:
-      return -ENOSYS;
-  }
 }
 
 }  // namespace
@@ -129,7 +93,7 @@ bool EpollPoller::start_owned(IoOperation& operation) noexcept {
 
 /// Makes the system call. False if it would block. Keeps the memory of readiness of a registered descriptor.
 bool EpollPoller::attempt(IoOperation& operation, Entry* registered) noexcept {
-  const std::int64_t result = call(operation);
+  const std::int64_t result = call_now(operation);
   const bool blocked = would_block(result);
   const bool drained =
       operation.kind == IoOperation::Kind::receive && result > 0 && static_cast<std::size_t>(result) < operation.length;
@@ -214,18 +178,21 @@ void EpollPoller::forget(int fd) noexcept {
   if (fd < 0 || static_cast<std::size_t>(fd) >= entries_.size()) return;
   Entry& entry = entries_[static_cast<std::size_t>(fd)];
   if (entry.idle()) return;
-  end_all(entry, IoOperation::kClosed);
   epoll_.remove(fd);
   entry.token = 0;
+  end_all(entry, IoOperation::kClosed);
 }
 
 void EpollPoller::end_all(Entry& entry, std::int64_t outcome) noexcept {
-  for (IoOperation** list : {&entry.readers, &entry.writers}) {
-    while (IoOperation* operation = *list) {
-      *list = operation->next;
-      --in_flight_;
-      operation->complete(outcome);
-    }
+  complete_all(std::exchange(entry.readers, nullptr), outcome);
+  complete_all(std::exchange(entry.writers, nullptr), outcome);
+}
+
+void EpollPoller::complete_all(IoOperation* list, std::int64_t outcome) noexcept {
+  while (list) {
+    IoOperation& operation = *std::exchange(list, list->next);
+    --in_flight_;
+    operation.complete(outcome);
   }
 }
 
@@ -250,10 +217,17 @@ void EpollPoller::on_event(std::uint64_t data, std::uint32_t events) noexcept {
     if (events & kForWriters) entry.ready |= os::kEpollOut;
     if (events & (os::kEpollPri | os::kEpollReadHup | os::kEpollErr | os::kEpollHup)) entry.peculiar = true;
   }
-  if (events & kForReaders) serve(entry, entry.readers);
-  if (events & kForWriters) serve(entry, entry.writers);
-  if (entry.owned) return;
-  // A foreign descriptor's registration was for this one event.
+  IoOperation*& readers = entry.readers;
+  IoOperation*& writers = entry.writers;
+  if (entry.owned) {
+    if (events & kForReaders) serve(entry, readers);
+    if (events & kForWriters) serve(entry, writers);
+    return;
+  }
+  // A foreign descriptor's registration was for this one event. It ends before those who waited go on, which on a pool
+  // they do at once.
+  IoOperation* const readable = events & kForReaders ? std::exchange(readers, nullptr) : nullptr;
+  IoOperation* const writable = events & kForWriters ? std::exchange(writers, nullptr) : nullptr;
   const int number = static_cast<int>(fd);
   if (entry.idle()) {
     epoll_.remove(number);
@@ -262,13 +236,15 @@ void EpollPoller::on_event(std::uint64_t data, std::uint32_t events) noexcept {
     end_all(entry, IoOperation::kClosed);
     entry.token = 0;
   }
+  complete_all(readable, 0);
+  complete_all(writable, 0);
 }
 
-/// The descriptor is ready for everybody in `list`: does what they wait for.
+/// Plait's descriptor is ready for everybody in `list`: does what they wait for.
 void EpollPoller::serve(Entry& entry, IoOperation*& list) noexcept {
   IoOperation** at = &list;
   while (IoOperation* operation = *at) {
-    if (operation->descriptor && !attempt(*operation, entry.owned ? &entry : nullptr)) {
+    if (operation->descriptor && !attempt(*operation, &entry)) {
       at = &operation->next;
       continue;
     }

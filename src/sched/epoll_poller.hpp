@@ -44,7 +44,7 @@ class EpollPoller final : public Poller {
   bool attempt(IoOperation& operation, Entry* registered) noexcept;
   int watch(int fd, Entry& entry, bool owned, bool more_readers, bool more_writers) noexcept;
   void park(IoOperation& operation, Entry& entry) noexcept;
-  void unpark(IoOperation*& list, std::int64_t outcome) noexcept;
+  void complete_all(IoOperation* list, std::int64_t outcome) noexcept;
   void end_all(Entry& entry, std::int64_t outcome) noexcept;
   void on_event(std::uint64_t data, std::uint32_t events) noexcept;
   void serve(Entry& entry, IoOperation*& list) noexcept;

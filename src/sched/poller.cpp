@@ -6,12 +6,14 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "epoll_poller.hpp"
 #include "plait/base/contract.hpp"
 #include "plait/core/hooks.hpp"
 #include "plait/core/scheduler.hpp"
 #include "plait/core/scope.hpp"
+#include "plait/sched/pool_io.hpp"
 #include "uring_poller.hpp"
 
 namespace plait::detail {
@@ -21,24 +23,32 @@ static_assert(IoOperation::kAborted == -ECANCELED && IoOperation::kClosed == -EB
 Atomic<IoOperation*>& IoOperation::slot() const noexcept { return reads() ? descriptor->reader : descriptor->writer; }
 
 bool IoOperation::enter(Strand& self) {
-  strand = &self;
-  pass(Point::checkpoint, descriptor);
-  if (self.cancelled()) [[unlikely]] {
-    descriptor = nullptr;
-    result = kAborted;
-    return false;
-  }
+  if (!check(self)) return false;
   if (!descriptor) return true;
   fd = descriptor->fd.get();
+  take_place();
+  return true;
+}
+
+bool IoOperation::check(Strand& self) noexcept {
+  strand = &self;
+  pass(Point::checkpoint, descriptor);
+  if (!self.cancelled()) [[likely]]
+    return true;
+  descriptor = nullptr;
+  result = kAborted;
+  return false;
+}
+
+void IoOperation::take_place() {
   IoOperation* other = nullptr;
   // Relaxed: the slot tells apart who may not be there at the same time; it publishes nothing.
-  if (!slot().compare_exchange_strong(other, this, std::memory_order_relaxed)) [[unlikely]] {
-    std::string sentence = descriptor->describe() + ": another strand " + (reads() ? "reads from" : "writes to") +
-                           " it already (1 waits); one reader and one writer at a time.";
-    descriptor = nullptr;
-    misuse(sentence);
-  }
-  return true;
+  if (slot().compare_exchange_strong(other, this, std::memory_order_relaxed)) [[likely]]
+    return;
+  std::string sentence = descriptor->describe() + ": another strand " + (reads() ? "reads from" : "writes to") +
+                         " it already (1 waits); one reader and one writer at a time.";
+  descriptor = nullptr;
+  misuse(sentence);
 }
 
 bool IoOperation::leave_at_once(Strand& self, std::coroutine_handle<> frame, const void* at) noexcept {
@@ -58,6 +68,8 @@ void IoOperation::park(Strand& self, std::coroutine_handle<> frame, const void* 
 }
 
 bool IoOperation::begin(Strand& self, std::coroutine_handle<> frame, const void* at) {
+  if (self.home) [[unlikely]]
+    return begin_on_pool(self, frame, at);
   if (!enter(self)) return false;
   if (fd < 0 && kind != Kind::open) {
     result = kClosed;
@@ -71,15 +83,29 @@ bool IoOperation::begin(Strand& self, std::coroutine_handle<> frame, const void*
   return true;
 }
 
+void IoOperation::start_here() noexcept {
+  Poller& target = loop().poller();
+  if (target.start(*this)) return complete(result);
+  poller = &target;
+}
+
 void IoOperation::end() {
-  strand->waiting = nullptr;
-  if (descriptor) slot().store(nullptr, std::memory_order_relaxed);
+  if (strand->home) [[unlikely]] {
+    end_on_pool();
+  } else {
+    strand->waiting = nullptr;
+    if (descriptor) slot().store(nullptr, std::memory_order_relaxed);
+  }
   if (result == kAborted) [[unlikely]]
     throw Cancelled{};
 }
 
 bool IoOperation::abort_io(Operation& operation) noexcept {
   auto& io = static_cast<IoOperation&>(operation);
+  if (io.is_elsewhere()) [[unlikely]] {
+    io.ask_to_abort();
+    return false;
+  }
   if (!io.poller || !io.poller->abort(io)) return false;
   io.result = kAborted;
   io.poller = nullptr;
@@ -105,21 +131,52 @@ void IoDescriptor::close_or_fail() noexcept {
   }
 }
 
-void IoDescriptor::close() {
-  for (IoOperation* operation : {reader.load(std::memory_order_relaxed), writer.load(std::memory_order_relaxed)}) {
-    if (!operation) continue;
-    if (operation->strand->scheduler != Scheduler::current()) {
-      misuse(describe() + ": closed while a strand of another event loop waits for it (1 waits); cancel that first.");
+/// Whether an operation is being tried on a pool's worker. With the lock held.
+bool IoDescriptor::is_tried() const noexcept {
+  for (const Atomic<IoOperation*>* slot : {&reader, &writer}) {
+    const IoOperation* operation = slot->load(std::memory_order_relaxed);
+    if (operation && operation->strand->home && !operation->sent_) return true;
+  }
+  return false;
+}
+
+/// Takes the number away, so that nobody begins with it, and waits until no worker is using it.
+os::Fd IoDescriptor::take_number(Pools& pools) {
+  os::Fd number;
+  for (bool tried = true; tried;) {
+    const DescriptorGuard guard(this);
+    pools = {};
+    for (Atomic<IoOperation*>* slot : {&reader, &writer}) {
+      IoOperation* operation = slot->load(std::memory_order_relaxed);
+      if (!operation) continue;
+      if (operation->strand->home) {
+        (slot == &reader ? pools.reading : pools.writing) = &PoolIo::of(*operation->strand);
+      } else if (operation->strand->scheduler != Scheduler::current()) {
+        misuse(describe() + ": closed while a strand of another event loop waits for it (1 waits); cancel that first.");
+      }
     }
+    if (fd.valid()) number = std::move(fd);
+    tried = is_tried();
+  }
+  return number;
+}
+
+void IoDescriptor::close() {
+  Pools pools;
+  const os::Fd number = take_number(pools);
+  for (Atomic<IoOperation*>* slot : {&reader, &writer}) {
+    if ((slot == &reader ? pools.reading : pools.writing) != nullptr) continue;
+    IoOperation* operation = slot->load(std::memory_order_relaxed);
+    if (!operation) continue;
     operation->end_by_close();
     if (operation->poller) operation->poller->flush();
+    slot->store(nullptr, std::memory_order_relaxed);
   }
+  if (pools.reading) pools.reading->end_waits(*this, number.get());
+  if (pools.writing && pools.writing != pools.reading) pools.writing->end_waits(*this, number.get());
   // Somebody may also wait for it as for a foreign descriptor.
-  if (Scheduler* here = fd.valid() ? Scheduler::current() : nullptr) here->poller().forget(fd.get());
-  reader.store(nullptr, std::memory_order_relaxed);
-  writer.store(nullptr, std::memory_order_relaxed);
+  if (Scheduler* here = number.valid() ? Scheduler::current() : nullptr) here->poller().forget(number.get());
   registration.store(0, std::memory_order_relaxed);
-  fd.reset();
 }
 
 void IoDescriptor::fail(std::int64_t result, std::string_view verb, const IoDescriptor* descriptor) {

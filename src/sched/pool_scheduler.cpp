@@ -49,7 +49,8 @@ PoolScheduler::PoolScheduler() noexcept : Scheduler(home_lock_) {
   spawned_ = &tasks_;
 }
 
-PoolScheduler& PoolScheduler::borrow(unsigned size, StartThread start_thread, void* owner) {
+PoolScheduler& PoolScheduler::borrow(unsigned size, StartThread start_thread, PoolIo::StartThread start_io,
+                                     void* owner) {
   PoolScheduler* pool = nullptr;
   {
     const std::scoped_lock guard(free_pools.lock);
@@ -65,6 +66,7 @@ PoolScheduler& PoolScheduler::borrow(unsigned size, StartThread start_thread, vo
   const std::scoped_lock guard(pool->idle_lock_);
   pool->start_thread_ = start_thread;
   pool->owner_ = owner;
+  pool->io_.begin(start_io, owner);
   pool->size_.store(size, std::memory_order_relaxed);
   pool->closing_ = false;
   pool->refuses_.store(false, std::memory_order_relaxed);
@@ -472,10 +474,6 @@ void PoolScheduler::pass_time_on() noexcept {
   wake_one(false);
 }
 
-Poller& PoolScheduler::poller() noexcept {
-  fail("a task of a ThreadPool was to wait for the kernel; run that on a loop.");
-}
-
 // ---- The end ----
 
 void PoolScheduler::refuse() noexcept {
@@ -522,6 +520,7 @@ void PoolScheduler::end_if_quiet() noexcept {
     if (!closing_ || closed() || active_.load(std::memory_order_relaxed) != 0 || blocked_ != 0) return;
     if (work_visible() || tasks_.live() != 0) return;
     exit_.store(true, std::memory_order_release);
+    io_.end();
     closers.splice_back(closers_);
     for (PoolWorker* worker = idle_.front(); worker; worker = idle_.after(*worker)) {
       if (worker->thread) worker->thread->parker.unpark();

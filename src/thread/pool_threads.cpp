@@ -4,6 +4,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "plait/core/future.hpp"
 #include "plait/os/shared_memory.hpp"
@@ -41,6 +42,16 @@ class PoolThreads::Job final : public ThreadJob {
   void (*const initializer_)();
 };
 
+/// What the thread for I/O runs.
+class PoolThreads::IoJob final : public ThreadJob {
+ public:
+  explicit IoJob(PoolIo& io) noexcept : io_(io) {}
+  void run() override { io_.serve(); }
+
+ private:
+  PoolIo& io_;
+};
+
 PoolThreads::PoolThreads(std::string name, void (*initializer)())
     : name_(std::move(name)), initializer_(initializer), process_(os::process_id()) {}
 
@@ -59,18 +70,30 @@ void PoolThreads::watch(PoolScheduler& scheduler) noexcept {
 
 void PoolThreads::start(void* self, PoolWorker& worker) {
   auto& threads = *static_cast<PoolThreads*>(self);
-  std::unique_lock guard(threads.lock_);
-  const std::string name = threads.name_ + "-" + std::to_string(++threads.last_number_);
-  guard.unlock();
-  auto* state = new ThreadState({.name = name, .daemon = false}, std::make_unique<Job>(worker, threads.initializer_));
+  unsigned number = 0;
+  {
+    const std::scoped_lock guard(threads.lock_);
+    number = ++threads.last_number_;
+  }
+  threads.start(std::to_string(number), std::make_unique<Job>(worker, threads.initializer_));
+}
+
+void PoolThreads::start_io(void* self, PoolIo& io) {
+  static_cast<PoolThreads*>(self)->start("io", std::make_unique<IoJob>(io));
+}
+
+void PoolThreads::start(std::string_view suffix, std::unique_ptr<ThreadJob> job) {
+  const std::string name = name_ + "-" + std::string(suffix);
+  auto* state = new ThreadState({.name = name, .daemon = false}, std::move(job));
+  std::unique_lock guard(lock_, std::defer_lock);
   try {
     guard.lock();
-    threads.threads_.push_back(state);
+    threads_.push_back(state);
     guard.unlock();
     state->start(nullptr, nullptr, std::source_location{});
   } catch (...) {
     if (!guard.owns_lock()) guard.lock();
-    std::erase(threads.threads_, state);
+    std::erase(threads_, state);
     guard.unlock();
     state->release();
     throw;

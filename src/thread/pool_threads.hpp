@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plait/base/intrusive_list.hpp"
@@ -22,6 +23,8 @@ class PoolThreads : private Link {
 
   /// A thread more, for `worker` (PoolScheduler::StartThread; `self` is a PoolThreads).
   static void start(void* self, PoolWorker& worker);
+  /// The thread for the pool's I/O (PoolIo::StartThread).
+  static void start_io(void* self, PoolIo& io);
   /// From now on the program's end closes `scheduler`.
   void watch(PoolScheduler& scheduler) noexcept;
   struct Release {
@@ -44,6 +47,9 @@ class PoolThreads : private Link {
  private:
   friend class IntrusiveList<PoolThreads, Link>;
   class Job;
+  class IoJob;
+
+  void start(std::string_view suffix, std::unique_ptr<ThreadJob> job);
 
   const std::string name_;
   void (*const initializer_)();

@@ -52,8 +52,8 @@ ThreadPool::ThreadPool(int size) : ThreadPool(ThreadPoolOptions{.size = detail::
 ThreadPool::ThreadPool(ThreadPoolOptions options)
     : threads_(std::make_unique<detail::PoolThreads>(detail::pool_name(options.name), options.initializer)),
       exceptions_(std::uncaught_exceptions()) {
-  scheduler_ =
-      &detail::PoolScheduler::borrow(detail::pool_size(options.size), &detail::PoolThreads::start, threads_.get());
+  scheduler_ = &detail::PoolScheduler::borrow(detail::pool_size(options.size), &detail::PoolThreads::start,
+                                              &detail::PoolThreads::start_io, threads_.get());
   threads_->watch(*scheduler_);
 }
 

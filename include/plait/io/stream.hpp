@@ -46,7 +46,10 @@ class WriteAll : public IoLeaf<WriteAll> {
   }
   /// As the base's, but what went out is known even if it throws.
   void await_resume() {
-    if (descriptor) static_cast<StreamState*>(descriptor)->written = done;
+    {
+      const DescriptorGuard guard(*this);
+      if (descriptor) static_cast<StreamState*>(descriptor)->written = done;
+    }
     end();
     if (result < 0) [[unlikely]]
       IoDescriptor::fail(result, "write to", descriptor);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "plait/base/atomic.hpp"
 #include "plait/core/task.hpp"
 #include "plait/core/timer.hpp"
 #include "plait/io/stream.hpp"
@@ -22,7 +23,7 @@ class ListenerState final : public IoDescriptor {
 
   const os::SocketAddress address;
   /// Descriptors or memory ran out: no accept before this.
-  TimePoint rests_until{};
+  Atomic<TimePoint> rests_until{TimePoint{}};
 };
 
 /// Waits for a connection; after an accept that failed for want of descriptors or memory, only when a rest is over.
@@ -41,7 +42,7 @@ class Accept : public IoLeaf<Accept>, private Timer {
  private:
   static bool abort_accept(Operation& operation) noexcept;
   bool begin_accept(Strand& self, std::coroutine_handle<> frame, const void* at);
-  void rest(TimePoint until) noexcept;
+  void rest() noexcept;
 
   os::SocketAddress peer_;
 };

@@ -11,21 +11,26 @@
 #include <utility>
 
 #include "plait/base/atomic.hpp"
+#include "plait/base/spin_lock.hpp"
 #include "plait/base/time.hpp"
 #include "plait/core/exceptions.hpp"
 #include "plait/core/operation.hpp"
 #include "plait/core/record.hpp"
 #include "plait/core/strand.hpp"
+#include "plait/core/work.hpp"
 #include "plait/os/fd.hpp"
 
 namespace plait::detail {
 
 class IoDescriptor;
 class Poller;
+class PoolIo;
+class Scheduler;
 
-/// One operation that the kernel completes. It lives in the frame of the task that awaits it [W1].
-/// docs/design/waiting.md, "Kernel operations in flight"; docs/design/pollers.md.
-class IoOperation : public Operation {
+/// One operation that the kernel completes. It lives in the frame of the task that awaits it [W1]; a strand of a pool
+/// sends it, as a `Work`, to the loop that does the pool's I/O. docs/design/waiting.md, "Kernel operations in flight";
+/// docs/design/pollers.md; docs/design/pool.md, "I/O".
+class IoOperation : public Operation, public Work {
  public:
   enum class Kind : std::uint8_t {
     readable,  ///< `fd`, which may be anybody's, can be read without waiting, or is at its end, or in error
@@ -60,6 +65,7 @@ class IoOperation : public Operation {
   std::size_t done = 0;
   /// What the system call returned: not negative, or minus an errno.
   std::int64_t result = 0;
+  /// Null, too, once that is closed. On a pool guarded by DescriptorGuard.
   IoDescriptor* descriptor;
   /// The poller that it is in flight at; null before and after.
   Poller* poller = nullptr;
@@ -78,6 +84,8 @@ class IoOperation : public Operation {
   void complete(std::int64_t outcome) noexcept {
     result = outcome;
     poller = nullptr;
+    if (strand->home) [[unlikely]]
+      return conclude();
     strand->unpark();
   }
   /// Its descriptor is about to be closed: ends it with kClosed, at once or soon. On the loop that it waits on.
@@ -87,6 +95,12 @@ class IoOperation : public Operation {
   IoOperation(Kind kind, IoDescriptor* descriptor, int fd, Abort abort) noexcept
       : Operation(abort), descriptor(descriptor), fd(fd), kind(kind) {}
   static bool abort_io(Operation& operation) noexcept;
+  /// The loop whose poller and timers serve it.
+  Scheduler& loop() const noexcept;
+  /// Whether it is served on another thread than this one.
+  bool is_elsewhere() const noexcept;
+  /// On that loop: hands it to the poller.
+  void start_here() noexcept;
 
   /// Checkpoint, then the operation, as far as it goes without waiting. True: `frame` is suspended. Throws
   /// std::logic_error if another strand does the same on this descriptor.
@@ -98,8 +112,71 @@ class IoOperation : public Operation {
   bool leave_at_once(Strand& self, std::coroutine_handle<> frame, const void* at) noexcept;
   void park(Strand& self, std::coroutine_handle<> frame, const void* at) noexcept;
 
+  /// `begin` on a pool. `on_arrival`, which asks `arrive`, is called on the loop that does its I/O; null: the operation
+  /// is tried here, and started there if it would block.
+  bool begin_on_pool(Strand& self, std::coroutine_handle<> frame, const void* at, void (*on_arrival)(Work&) = nullptr);
+  /// False if it was aborted or closed on its way, and is over.
+  bool arrive() noexcept;
+
  private:
+  friend class DescriptorGuard;
+  friend class IoDescriptor;
+  friend class PoolIo;
+
   Atomic<IoOperation*>& slot() const noexcept;
+  bool check(Strand& self) noexcept;
+  void take_place();
+  void leave_place() noexcept;
+  bool attempt_here() noexcept;
+  bool send(Strand& self, void (*on_arrival)(Work&));
+  void end_on_pool() noexcept;
+  void conclude() noexcept;
+  void ask_to_abort() noexcept;
+  void arrive_to_abort() noexcept;
+  bool close_here() noexcept;
+
+  // On a pool only. src/sched/pool_io.cpp says who touches what.
+
+  /// Which lock is its descriptor's.
+  std::uint8_t lock_number_ = 0;
+  /// It took its descriptor's slot. For the strand.
+  bool placed_ = false;
+  /// It is on its way, or has been. Guarded by that lock.
+  bool sent_ = false;
+  /// Its `Work` is in the loop's queue. Guarded by the strand's wait lock, as the next two.
+  bool on_its_way_ = false;
+  bool cancelled_ = false;
+  bool over_ = false;
+  /// It has arrived. For the loop.
+  bool arrived_ = false;
+};
+
+/// Guards what strands of pools have to do with a descriptor: its number, its slots, and the operations in them, which
+/// live as long as it is held. Not a member of the descriptor, which may be gone when an operation asks whether it is.
+/// Taken before wait locks.
+class DescriptorGuard {
+ public:
+  explicit DescriptorGuard(const void* descriptor) noexcept : DescriptorGuard(&lock_of(number_of(descriptor))) {}
+  /// The descriptor's that `operation` began on; on a loop it guards nothing.
+  explicit DescriptorGuard(const IoOperation& operation) noexcept
+      : DescriptorGuard(operation.strand->home ? &lock_of(operation.lock_number_) : nullptr) {}
+  ~DescriptorGuard() {
+    if (lock_) [[unlikely]]
+      lock_->unlock();
+  }
+  DescriptorGuard(const DescriptorGuard&) = delete;
+  DescriptorGuard& operator=(const DescriptorGuard&) = delete;
+
+  static std::uint8_t number_of(const void* descriptor) noexcept;
+
+ private:
+  explicit DescriptorGuard(SpinLock* lock) noexcept : lock_(lock) {
+    if (lock_) [[unlikely]]
+      lock_->lock();
+  }
+  static SpinLock& lock_of(std::uint8_t number) noexcept;
+
+  SpinLock* const lock_;
 };
 
 /// Base of the awaitables that are one IoOperation. `Derived` provides `R take()`, the result, which throws
@@ -121,7 +198,7 @@ class IoLeaf : public IoOperation {
 };
 
 /// A descriptor that Plait owns: a socket or a pipe, non-blocking. One strand may read (or accept) and one may write
-/// (or connect) at a time; they may be on different loops.
+/// (or connect) at a time; they may be on different loops and pools.
 class IoDescriptor {
  public:
   explicit IoDescriptor(os::Fd fd) noexcept : fd(std::move(fd)) {}
@@ -129,7 +206,8 @@ class IoDescriptor {
   IoDescriptor& operator=(const IoDescriptor&) = delete;
   virtual ~IoDescriptor() { close_or_fail(); }
 
-  /// Ends the waits for it with an error and closes it. On the loop of those who wait (std::logic_error elsewhere).
+  /// Ends the waits for it with an error and closes it. On the loop of those who wait (std::logic_error elsewhere); if
+  /// they are on a pool, from any thread.
   void close();
   /// The same in destructors, where the error ends the program.
   void close_or_fail() noexcept;
@@ -138,12 +216,22 @@ class IoDescriptor {
   /// Throws std::system_error for `result`, minus an errno.
   [[noreturn]] static void fail(std::int64_t result, std::string_view verb, const IoDescriptor* descriptor);
 
+  /// What `close` takes away under a DescriptorGuard.
   os::Fd fd;
   /// For pollers: which registration it has, 0 for none. Each poller checks that it is one of its own.
   Atomic<std::uint64_t> registration{0};
   /// Who waits, from the beginning of its operation until it has been resumed.
   Atomic<IoOperation*> reader{nullptr};
   Atomic<IoOperation*> writer{nullptr};
+
+ private:
+  /// Pools that strands wait for it on.
+  struct Pools {
+    PoolIo* reading = nullptr;
+    PoolIo* writing = nullptr;
+  };
+  bool is_tried() const noexcept;
+  os::Fd take_number(Pools& pools);
 };
 
 /// What waits for the kernel on behalf of one event loop. One thread, but for `wake`. Two of them, epoll and io_uring,

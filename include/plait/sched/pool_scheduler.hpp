@@ -10,6 +10,7 @@
 #include "plait/core/nursery.hpp"
 #include "plait/core/scheduler.hpp"
 #include "plait/os/process_barrier.hpp"
+#include "plait/sched/pool_io.hpp"
 #include "plait/sched/pool_worker.hpp"
 #include "plait/sched/timer_wheel.hpp"
 
@@ -23,7 +24,7 @@ class PoolScheduler final : public Scheduler, public Crew {
   using StartThread = void (*)(void* owner, PoolWorker& worker);
 
   /// A scheduler for `size` workers, from a pool whose schedulers are never freed, so that a late cancel finds a lock.
-  static PoolScheduler& borrow(unsigned size, StartThread start_thread, void* owner);
+  static PoolScheduler& borrow(unsigned size, StartThread start_thread, PoolIo::StartThread start_io, void* owner);
   /// Its threads are gone.
   static void give_back(PoolScheduler& pool) noexcept;
 
@@ -84,7 +85,7 @@ class PoolScheduler final : public Scheduler, public Crew {
 
   void arm(Timer& timer, TimePoint deadline) noexcept override;
   void disarm(Timer& timer) noexcept override;
-  Poller& poller() noexcept override;
+  Poller& poller() noexcept override { return io_; }
   void wake() noexcept override {}
 
  private:
@@ -153,6 +154,8 @@ class PoolScheduler final : public Scheduler, public Crew {
   Atomic<bool> timed_{false};
   PoolWorker* timekeeper_ = nullptr;
   TimePoint keeps_{};
+
+  PoolIo io_;
 
   /// What the tasks of the pool hang on.
   Strand anchor_{Strand::Kind::task};

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "io_call.hpp"
+
+#include <cerrno>
+#include <cstddef>
+
+#include "plait/os/file.hpp"
+#include "plait/os/socket.hpp"
+
+namespace plait::detail {
+namespace {
+
+/// Sends as much as goes. The result is the count of all bytes, or an error.
+std::int64_t send_more(IoOperation& operation) noexcept {
+  while (true) {
+    const char* from = static_cast<const char*>(operation.buffer) + operation.done;
+    const std::size_t left = operation.length - operation.done;
+    const std::int64_t n = operation.kind == IoOperation::Kind::send
+                               ? os::send(operation.fd, from, left)
+                               : os::write_file(operation.fd, from, left, operation.offset);
+    if (n < 0) return n;
+    operation.done += static_cast<std::size_t>(n);
+    if (operation.done == operation.length) return static_cast<std::int64_t>(operation.length);
+    // A socket takes less than offered only when its buffer is full; other files may have reasons of their own.
+    if (operation.kind == IoOperation::Kind::send) return -EAGAIN;
+  }
+}
+
+}  // namespace
+
+std::int64_t call_now(IoOperation& operation) noexcept {
+  switch (operation.kind) {
+    case IoOperation::Kind::receive:
+      return os::receive(operation.fd, operation.buffer, operation.length);
+    case IoOperation::Kind::read:
+      return os::read_file(operation.fd, operation.buffer, operation.length, operation.offset);
+    case IoOperation::Kind::send:
+    case IoOperation::Kind::write:
+      return send_more(operation);
+    case IoOperation::Kind::accept:
+      return os::accept(operation.fd, *static_cast<os::SocketAddress*>(operation.buffer));
+    case IoOperation::Kind::connect:
+      if (operation.stage++ != 0) return os::pending_error(operation.fd);
+      return os::connect(operation.fd, *static_cast<const os::SocketAddress*>(operation.buffer));
+    default:
+      return -ENOSYS;
+  }
+}
+
+}  // namespace plait::detail
