@@ -128,6 +128,24 @@ const std::map<std::string, std::function<void()>> scenarios = {
        Thread(touch).start();
      }},
     {"started_from_a_foreign_thread", [] { std::thread([] { Thread(work).start(); }).join(); }},
+    {"static_pool_reads",
+     [] {
+       static int ends[2];
+       if (::pipe(ends) != 0) ::_exit(3);
+       static plait::ThreadPool pool(1);
+       const auto wait = []() -> plait::Task<> {
+         co_await plait::readable(ends[0]);
+         witness.use();
+         say("thread done");
+       };
+       static_cast<void>(pool.start(wait(), std::source_location::current()));
+       const auto write = [] {
+         while (!ending) plait::sleep_for(1ms);
+         plait::sleep_for(5ms);
+         if (::write(ends[1], "x", 1) != 1) ::_exit(4);
+       };
+       Thread(write).start();
+     }},
     {"daemon_sleeps", [] { Thread({.daemon = true}, [] { plait::sleep_for(1h); }).start(); }},
     {"daemon_never_stops", [] { Thread({.daemon = true}, never_end).start(); }},
     {"daemon_prints",

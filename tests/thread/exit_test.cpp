@@ -37,6 +37,7 @@ TEST(ProgramEnd, WaitsForTheQueuedCallsOfAStaticPool) { expect("static_pool_with
 TEST(ProgramEnd, WaitsForTheCallsOfAPoolThatNobodyDestroys) { expect("pool_leaked", 0, kAwaited); }
 TEST(ProgramEnd, WaitsForTheCallsOfAPoolThatWasShutDown) { expect("pool_shut_down_without_waiting", 0, kAwaited); }
 TEST(ProgramEnd, WaitsForTheTasksOfAStaticPool) { expect("pool_task_at_the_end", 0, kAwaited); }
+TEST(ProgramEnd, WaitsForATaskOfAStaticPoolThatReads) { expect("static_pool_reads", 0, kAwaited); }
 TEST(ProgramEnd, WaitsForAThreadThatADaemonJoins) { expect("daemon_joins_a_thread", 0, kAwaited); }
 
 TEST(ProgramEnd, LeavesASleepingDaemonBehind) { expect("daemon_sleeps", 0, kLeftBehind); }

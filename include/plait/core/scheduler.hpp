@@ -60,7 +60,7 @@ class Scheduler {
   /// Arms a timer. The deadline may be in the past: it fires in the next turn. For the scheduler's thread.
   virtual void arm(Timer& timer, TimePoint deadline) noexcept = 0;
   virtual void disarm(Timer& timer) noexcept = 0;
-  /// What waits for the kernel on behalf of the strands here. For the scheduler's thread.
+  /// What waits for the kernel on behalf of the strands here. For the scheduler's thread, or a pool's threads.
   virtual Poller& poller() noexcept = 0;
   /// Ends the loop's sleep. Any thread.
   virtual void wake() noexcept = 0;

@@ -33,8 +33,9 @@ class Readiness : public IoLeaf<Readiness> {
 /// Waits until a write to `fd` would not block. As `readable`.
 [[nodiscard]] inline detail::Readiness writable(int fd) noexcept { return {detail::IoOperation::Kind::writable, fd}; }
 
-/// To be called before a descriptor is closed that strands of this loop may wait for (trio.lowlevel.notify_closing):
-/// their waits end with std::system_error (EBADF). Never waits. In a plain thread it does nothing.
+/// To be called before a descriptor is closed that strands of this loop, or this ThreadPool, may wait for
+/// (trio.lowlevel.notify_closing): their waits end with std::system_error (EBADF). Never waits for them. In a plain
+/// thread it does nothing.
 void notify_closing(int fd) noexcept;
 
 }  // namespace plait

@@ -61,11 +61,12 @@ class WriteAll : public IoLeaf<WriteAll> {
 
 /// A connection: bytes in order, both ways (asyncio's StreamReader and StreamWriter in one). Move-only. Reading and
 /// writing wait in tasks (`co_await`) and in threads (`sync_wait`); one strand may read and one may write at a time,
-/// also on different loops, and a second one is refused with std::logic_error. Errors are std::system_error, with the
-/// operation and the peer's address. Buffers must live until the operation has ended.
+/// also on different loops and pools, and a second one is refused with std::logic_error. Errors are std::system_error,
+/// with the operation and the peer's address. Buffers must live until the operation has ended.
 ///
 /// Destroying a Stream closes it. Who waits for it gets std::system_error (EBADF); do that on the loop of those who
-/// wait.
+/// wait, or, if they are on a ThreadPool, `close` it anywhere and destroy it when they have ended: there nobody can
+/// tell whether one of them has just gone on.
 class Stream {
  public:
   /// Reads what is there, at least one byte, and waits only if there is nothing. The number of bytes; 0 at the end,
@@ -83,7 +84,9 @@ class Stream {
   /// Tells the peer that nothing more comes (its reads end with 0); reading goes on. Never waits. A peer that is gone
   /// already is no error.
   void shutdown_write();
-  /// Closes the connection; the kernel still delivers what was written. Idempotent, never waits.
+  /// Closes the connection; the kernel still delivers what was written. Idempotent, never waits for the peer. Who waits
+  /// for it gets std::system_error (EBADF). Throws std::logic_error if that is a strand of another event loop; one on a
+  /// ThreadPool is told from any thread.
   void close();
 
   /// "127.0.0.1:80", "[::1]:80".

@@ -64,7 +64,7 @@ class Listener {
   std::string address() const { return state().address.text(); }
   /// The descriptor, which the Listener goes on owning; -1 when closed.
   int native_handle() const { return state().fd.get(); }
-  /// Stops listening. Idempotent, never waits. On the loop of the strand that accepts.
+  /// Stops listening. Idempotent, never waits. On the loop of the strand that accepts; anywhere if that is on a pool.
   void close() { state().close(); }
 
   /// For the library: takes over a listening, non-blocking socket.

@@ -48,6 +48,9 @@ class PoolThreads;
 /// that compute in parallel (`run`, `on`, with `gather` inside). Threads are started as they are needed, up to the
 /// size, and sleep when there is nothing to do. An Executor. docs/design/pool.md says how it works.
 ///
+/// Its tasks do I/O and timers, too: what would block waits on a loop of the pool's own, whose thread (NAME-io) comes
+/// with the first such operation and is not counted in the size.
+///
 /// Leaving its scope waits for what was submitted, and cancels it if an exception is passing; on a loop
 /// `co_await pool.close()` first, for there and on one of the pool's own threads the destructor ends the program with a
 /// sentence. The end of the program does the same for a static pool.
