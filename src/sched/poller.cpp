@@ -144,19 +144,23 @@ bool IoDescriptor::is_tried() const noexcept {
 os::Fd IoDescriptor::take_number(Pools& pools) {
   os::Fd number;
   for (bool tried = true; tried;) {
-    const DescriptorGuard guard(this);
-    pools = {};
-    for (Atomic<IoOperation*>* slot : {&reader, &writer}) {
-      IoOperation* operation = slot->load(std::memory_order_relaxed);
-      if (!operation) continue;
-      if (operation->strand->home) {
-        (slot == &reader ? pools.reading : pools.writing) = &PoolIo::of(*operation->strand);
-      } else if (operation->strand->scheduler != Scheduler::current()) {
-        misuse(describe() + ": closed while a strand of another event loop waits for it (1 waits); cancel that first.");
+    {
+      const DescriptorGuard guard(this);
+      pools = {};
+      for (Atomic<IoOperation*>* slot : {&reader, &writer}) {
+        IoOperation* operation = slot->load(std::memory_order_relaxed);
+        if (!operation) continue;
+        if (operation->strand->home) {
+          (slot == &reader ? pools.reading : pools.writing) = &PoolIo::of(*operation->strand);
+        } else if (operation->strand->scheduler != Scheduler::current()) {
+          misuse(describe() +
+                 ": closed while a strand of another event loop waits for it (1 waits); cancel that first.");
+        }
       }
+      if (fd.valid()) number = std::move(fd);
+      tried = is_tried();
     }
-    if (fd.valid()) number = std::move(fd);
-    tried = is_tried();
+    if (tried) yield_processor();
   }
   return number;
 }

@@ -103,6 +103,7 @@ bool IoOperation::attempt_here() noexcept {
     return now != 0;
   }
   if (!descriptor || kind == Kind::connect || kind == Kind::open) return false;
+  pass(Point::primitive, descriptor);
   const std::int64_t outcome = call_now(*this);
   if (would_block(outcome)) return false;
   result = outcome;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <functional>
@@ -15,10 +16,14 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "plait/core/hooks.hpp"
 #include "plait/plait.hpp"
+#include "plait/testing/virtual_time.hpp"
 #include "support/stress.hpp"
 #include "support/tcp.hpp"
 
@@ -115,6 +120,20 @@ TEST(PoolIo, EachOperationIsACheckpointBeforeItTries) {
     co_await scope.run(body);
     EXPECT_TRUE(scope.cancelled_caught());
     EXPECT_EQ(co_await read_once(server), 4u);
+  }());
+}
+
+TEST(PoolIo, TimeoutsRoundReadsKeepVirtualTime) {
+  plait::testing::VirtualTime time;
+  ThreadPool pool(2);
+  pool.run([]() -> Task<> {
+    auto [client, server] = co_await connected_pair();
+    const auto begin = plait::now();
+    EXPECT_THROW(co_await plait::timeout(1h, read_once(server)), plait::TimeoutError);
+    EXPECT_GE(plait::now() - begin, 1h);
+    co_await client.write("late");
+    EXPECT_EQ(co_await plait::timeout(1h, read_once(server)), 4u);
+    EXPECT_LT(plait::now() - begin, 2h);
   }());
 }
 
@@ -315,6 +334,35 @@ TEST(PoolIo, NotifyClosingEndsTheWaitsForAForeignDescriptor) {
     EXPECT_EQ(code, EBADF);
     ::close(ends[1]);
   }());
+}
+
+/// Holds up the first strand that is about to make its system call.
+class HeldUp final : public plait::detail::Hook {
+ public:
+  HeldUp() { plait::detail::installed_hook = this; }
+  ~HeldUp() override { plait::detail::installed_hook = nullptr; }
+  void reach(plait::detail::Point point, const void* object) override {
+    if (point == plait::detail::Point::checkpoint) descriptor_ = object;
+    if (point != plait::detail::Point::primitive || !object || object != descriptor_ || tried.exchange(true)) return;
+    for (int i = 0; i < 3000; ++i) std::this_thread::yield();
+    over = true;
+  }
+  unsigned choose(unsigned) override { return 0; }
+  std::atomic<bool> tried{false}, over{false};
+
+ private:
+  std::atomic<const void*> descriptor_{nullptr};
+};
+
+TEST(PoolIo, AStreamIsNotClosedUnderASystemCall) {
+  ThreadPool pool(1);
+  Pair pair = pool.run(connected_pair());
+  HeldUp held;
+  Future<std::size_t> reading = pool.start(read_once(pair.server), std::source_location::current());
+  while (!held.tried) std::this_thread::yield();
+  pair.server.close();
+  EXPECT_TRUE(held.over);
+  EXPECT_THROW(reading.result(), std::system_error);
 }
 
 /// Readers, writers, a closer and a canceller at one connection, at any moment; its descriptor's number is used again
