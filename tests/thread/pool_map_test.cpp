@@ -243,7 +243,7 @@ TEST(PoolMap, WithoutOrderResultsComeAsTheyAreDone) {
 TEST(PoolMap, RefusesAChunkThatDoesNotFitItsBuffer) {
   ThreadPool pool(1);
   const std::vector<int> xs = numbers(10);
-  EXPECT_THROW(pool.map(square, xs, {.chunksize = 8, .buffersize = 4}), std::logic_error);
+  EXPECT_THROW(static_cast<void>(pool.map(square, xs, {.chunksize = 8, .buffersize = 4})), std::logic_error);
 }
 
 }  // namespace
