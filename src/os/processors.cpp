@@ -6,6 +6,7 @@
 #include <exception>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <string>
 
 #include "plait/os/futex.hpp"
@@ -60,8 +61,9 @@ int cgroup_limit() {
 
 int processors_of_limit(std::string_view text) noexcept {
   long quota = 0, period = 0;
-  const char* end = text.data() + text.size();
-  const auto first = std::from_chars(text.data(), end, quota);
+  const char* begin = std::to_address(text.begin());
+  const char* end = begin + text.size();
+  const auto first = std::from_chars(begin, end, quota);
   if (first.ec != std::errc() || quota <= 0 || first.ptr == end) return 0;
   const auto second = std::from_chars(first.ptr + 1, end, period);
   if (second.ec != std::errc() || period <= 0) return 0;

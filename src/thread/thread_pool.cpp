@@ -59,7 +59,7 @@ ThreadPool::ThreadPool(ThreadPoolOptions options)
 
 ThreadPool::~ThreadPool() {
   if (threads_->forked()) {
-    static_cast<void>(threads_.release());  // what the threads left half done is not to be touched
+    [[maybe_unused]] const auto* left = threads_.release();  // what the threads left half done is not to be touched
     return;
   }
   const bool gone = scheduler_->closed() && !threads_->front();
