@@ -212,7 +212,7 @@ void BlockingCall::has_token() noexcept {
 BlockingCall::Withdrawn BlockingCall::withdraw(bool abandon) noexcept {
   if (ticket_ && ticket_->withdraw()) return Withdrawn::never_ran;
   const Withdrawn answer = pool.withdraw(*this, abandon);
-  if (ticket_ && answer == Withdrawn::never_ran) ticket_->give_back();
+  if (answer == Withdrawn::never_ran && ticket_) ticket_->give_back();  // abandoned, it may be gone by now
   return answer;
 }
 

@@ -30,20 +30,20 @@ struct CancelPoint {
 namespace detail {
 
 /// Counts the checkpoints of a body and cancels it at a chosen one.
-class CancelAt final : public plait::detail::Hook {
+class CancelAt {
  public:
   CancelAt(int checkpoint, bool before);
   CancelAt(const CancelAt&) = delete;
   CancelAt& operator=(const CancelAt&) = delete;
-  ~CancelAt() override;
+  ~CancelAt();
 
   /// Counts from here on, except on the strand of the caller; `cancel` cancels the body.
   void begin(std::function<void()> cancel);
   void end() noexcept { counting_ = false; }
   bool reached() const noexcept { return reached_ >= checkpoint_; }
 
-  void reach(plait::detail::Point point, const void* object) override;
-  unsigned choose(unsigned) override { return 0; }
+  /// On the driven loop's thread: a point was passed.
+  void reach(plait::detail::Point point);
 
  private:
   struct Late : plait::detail::Work {
