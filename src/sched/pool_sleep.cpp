@@ -65,9 +65,14 @@ void PoolScheduler::wake_one(bool start_threads) noexcept {
 }
 
 void PoolScheduler::start_or_leave(PoolWorker& worker) noexcept {
+  // The strand that runs here may have made itself ready just now, and be gone: the new thread is nobody's child.
+  Scheduler* const here = current();
+  set_current(nullptr);
   try {
     start_thread_(owner_, worker);
+    set_current(here);
   } catch (...) {
+    set_current(here);
     give_up(worker);
     // Those that are there do the work; who relied on the new one's looking for it woke nobody.
     if (work_visible()) wake_one(false);
