@@ -206,14 +206,12 @@ class MapResults {
         at_end_ = true;
         return;
       }
-      const bool works = detail::this_thread_strand().crew != nullptr;
       // A worker of the pool waits for a Future, so that it may make the call itself.
-      if (options_.ordered || works) {
+      if (options_.ordered || detail::this_thread_strand().crew) {
         detail::FutureDone<void>(*out_.front()->future.state()).wait_in_thread(detail::kNever);
-        take(options_.ordered ? out_.front() : *shared_->done.try_get());
-      } else {
-        take(sync_wait(shared_->done.get()));
       }
+      // What is done has arrived there, or is about to.
+      take(options_.ordered ? out_.front() : sync_wait(shared_->done.get()));
     }
     ++at_;
     throw_if_failed();
