@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// The timers of a pool. They lie in one wheel under the home's lock; of the workers that sleep one, the timekeeper, does
-// so until the next of them is due, and passes that on when it is woken for work.
+// The timers of a pool. They lie in one wheel under the home's lock; of the workers that sleep one, the timekeeper,
+// does so until the next of them is due, and passes that on when it is woken for work.
 #include "plait/sched/pool_scheduler.hpp"
 
 namespace plait::detail {
