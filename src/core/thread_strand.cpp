@@ -194,7 +194,7 @@ void Parker::park(TimePoint deadline) {
 
 void Parker::unpark() noexcept {
   if (VirtualClock* clock = test_clock()) [[unlikely]]
-    clock->before_unpark(*this);
+    return clock->unpark(*this);
   give_token();
 }
 

@@ -123,9 +123,10 @@ void Clock::park(Parker& parker, TimePoint deadline) {
   while (!parker.take_token()) parker.wait(kNever);
 }
 
-void Clock::before_unpark(Parker& parker) noexcept {
+void Clock::unpark(Parker& parker) noexcept {
   std::scoped_lock guard(mutex_);
   end_wait(&parker);
+  parker.give_token();
 }
 
 void Clock::idle(Scheduler& scheduler, TimePoint deadline) {

@@ -30,7 +30,7 @@ class Clock final : public plait::detail::VirtualClock {
 
   TimePoint now() noexcept override { return TimePoint(Duration(now_.load(std::memory_order_acquire))); }
   void park(plait::detail::Parker& parker, TimePoint deadline) override;
-  void before_unpark(plait::detail::Parker& parker) noexcept override;
+  void unpark(plait::detail::Parker& parker) noexcept override;
   void idle(plait::detail::Scheduler& loop, TimePoint deadline) override;
   void before_wake(plait::detail::Scheduler& loop) noexcept override;
   void thread_begins() noexcept override;

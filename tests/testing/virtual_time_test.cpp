@@ -251,6 +251,36 @@ TEST(VirtualTime, LeavesNoCountBehindWhenItEndsBeforeAThreadThatItCounted) {
   EXPECT_EQ(now(), start + 3s);
 }
 
+TEST(VirtualTime, StandsStillWhileAThreadRunsThatWasWokenAsItFellAsleep) {
+  testing::VirtualTime time;
+  using detail::Parker;
+  Parker& here = detail::this_thread_strand().parker;
+  std::atomic<Parker*> there{nullptr};
+  std::atomic<int> turn{0};  // odd: the other's
+  std::atomic<int> moved{0};
+  constexpr int kRounds = 10'000;
+  std::thread other([&] {
+    Parker& self = detail::this_thread_strand().parker;
+    there = &self;
+    for (int round = 0; round < kRounds; ++round) {
+      const TimePoint start = now();
+      while (turn % 2 == 0) self.park(start + 1h);
+      std::this_thread::yield();
+      if (now() != start) ++moved;
+      ++turn;
+      here.unpark();
+    }
+  });
+  while (!there) std::this_thread::yield();
+  for (int round = 0; round < kRounds; ++round) {
+    ++turn;
+    there.load()->unpark();
+    while (turn % 2 == 1) here.park(detail::kNever);
+  }
+  other.join();
+  EXPECT_EQ(moved, 0);
+}
+
 TEST(VirtualTime, WakesAThreadByALockAndNotByTime) {
   testing::VirtualTime time;
   Lock lock;

@@ -22,8 +22,8 @@ class VirtualClock {
   virtual TimePoint now() noexcept = 0;
   /// The calling thread's parker waits for a token until `deadline`. Returns after a token or at the deadline.
   virtual void park(Parker& parker, TimePoint deadline) = 0;
-  /// Before a token is given to a parker that waits in `park`.
-  virtual void before_unpark(Parker& parker) noexcept = 0;
+  /// Gives the parker a token. Counted and given at once, or a party would run that is not counted.
+  virtual void unpark(Parker& parker) noexcept = 0;
   /// The loop has nothing to do before `deadline`: waits for that, or for a wake-up, or for the kernel.
   virtual void idle(Scheduler& loop, TimePoint deadline) = 0;
   /// Before a loop that waits in `idle` is woken by another thread.
