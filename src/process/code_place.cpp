@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "plait/process/code_place.hpp"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -15,11 +16,13 @@ namespace plait::detail {
 namespace {
 
 const os::Module& module_by(const os::ModuleId& id, std::string_view path) {
+  static const os::Module& program = os::program_module();
+  if (program.id() == id) [[likely]]
+    return program;
   if (const os::Module* const module = os::find_module(id)) return *module;
   if (path.empty()) {
     throw UnknownCall("plait: a call came from another build of this program (its build-id is " + os::id_text(id) +
-                      ", here it is " + os::id_text(os::program_module().id()) +
-                      "): start both processes from the same file");
+                      ", here it is " + os::id_text(program.id()) + "): start both processes from the same file");
   }
   throw UnknownCall("plait: a call needs " + std::string(path) + " (build-id " + os::id_text(id) +
                     "), which is not loaded in this process: load the same file here before the call, for example in "
@@ -38,9 +41,13 @@ struct Place {
 };
 
 Place read_place(Decoder& in) {
-  const auto id = in.raw<os::ModuleId>();
-  const auto offset = in.raw<std::uint64_t>();
-  const auto length = in.raw<std::uint16_t>();
+  const std::byte* const head = in.bytes(CodePlace::kHeadSize).data();
+  os::ModuleId id;
+  std::uint64_t offset;
+  std::uint16_t length;
+  std::memcpy(&id, head, sizeof id);
+  std::memcpy(&offset, head + sizeof id, sizeof offset);
+  std::memcpy(&length, head + sizeof id + sizeof offset, sizeof length);
   const std::span<const std::byte> path = in.bytes(length);
   return {module_by(id, {reinterpret_cast<const char*>(path.data()), path.size()}), offset};
 }
@@ -53,17 +60,20 @@ CodePlace place_of(const void* address) {
     misuse(
         "a function that is in no file (made at run time) can't be called in another process, which does not have it");
   }
-  return {home->id(), reinterpret_cast<std::uintptr_t>(address) - home->base(), home};
+  const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(address) - home->base();
+  const std::size_t length = home->is_program() ? 0 : home->path().size();
+  const auto written = static_cast<std::uint16_t>(std::min<std::size_t>(length, UINT16_MAX));
+  CodePlace place{};
+  place.home = home;
+  place.has_path = written != 0;
+  std::memcpy(place.head, &home->id(), sizeof home->id());
+  std::memcpy(place.head + sizeof home->id(), &offset, sizeof offset);
+  std::memcpy(place.head + sizeof home->id() + sizeof offset, &written, sizeof written);
+  return place;
 }
 
-void write_place(Encoder& out, const CodePlace& place) {
-  const std::string_view path = place.home->is_program() ? std::string_view() : place.home->path();
-  const auto length = static_cast<std::uint16_t>(path.size());
-  std::byte* const to = out.place(sizeof place.module + sizeof place.offset + sizeof length);
-  std::memcpy(to, &place.module, sizeof place.module);
-  std::memcpy(to + sizeof place.module, &place.offset, sizeof place.offset);
-  std::memcpy(to + sizeof place.module + sizeof place.offset, &length, sizeof length);
-  out.bytes(path.data(), length);
+void write_path(Encoder& out, const os::Module& home) {
+  out.bytes(home.path().data(), std::min<std::size_t>(home.path().size(), UINT16_MAX));
 }
 
 void write_function(Encoder& out, const void* function, const os::Module& home) {
@@ -72,10 +82,13 @@ void write_function(Encoder& out, const void* function, const os::Module& home) 
     misuse("a null pointer to a function can't be called in another process: give the call a function");
   }
   const bool at_home = home.holds(address, 1, true);
-  out.raw(at_home);
   if (at_home) {
-    out.raw(std::uint64_t{address - home.base()});
+    const std::uint64_t offset = address - home.base();
+    std::byte* const to = out.place(1 + sizeof offset);
+    *to = std::byte{1};
+    std::memcpy(to + 1, &offset, sizeof offset);
   } else {
+    out.raw(false);
     write_place(out, place_of(function));
   }
 }

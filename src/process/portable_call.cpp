@@ -53,9 +53,9 @@ std::string_view name_in(std::string_view pretty) noexcept {
 std::string name_of_function(const void* function, std::string_view type) {
   std::string name = os::function_name(function);
   if (!name.empty()) return name;
-  const CodePlace place = place_of(function);
-  return "a function (" + std::string(type) + ") at offset " + std::to_string(place.offset) + " of " +
-         place.home->path();
+  const os::Module& home = *place_of(function).home;
+  return "a function (" + std::string(type) + ") at offset " +
+         std::to_string(reinterpret_cast<std::uintptr_t>(function) - home.base()) + " of " + home.path();
 }
 
 std::string call_name(std::span<const std::byte> call) noexcept {

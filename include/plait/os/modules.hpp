@@ -11,7 +11,7 @@ namespace plait::os {
 /// Which build of a program or shared object: its build-id note (`ld --build-id`), the first 16 bytes; of one that has
 /// none, a hash of its code.
 struct ModuleId {
-  std::uint64_t words[2];
+  std::uint64_t words[2];  ///< its first 16 bytes
   bool operator==(const ModuleId&) const = default;
 };
 
@@ -23,9 +23,9 @@ class Module {
  public:
   /// A part that is mapped from its file, with what the loader made of it.
   struct Segment {
-    std::uintptr_t first;
-    std::uintptr_t size;
-    bool code;
+    std::uintptr_t first;  ///< its address
+    std::uintptr_t size;   ///< in bytes
+    bool code;             ///< functions, and not data
   };
 
   const ModuleId& id() const noexcept { return id_; }

@@ -19,16 +19,25 @@ class UnknownCall : public std::runtime_error {
 
 namespace detail {
 
-/// The place of a constant or a function: a module of some build, and an offset into it.
+/// The place of a constant or a function: the id of a build, and an offset into that module.
 struct CodePlace {
-  os::ModuleId module;
-  std::uint64_t offset;
+  static constexpr std::size_t kHeadSize = sizeof(os::ModuleId) + sizeof(std::uint64_t) + sizeof(std::uint16_t);
+
+  /// As it is written: id, offset, and the length of the path.
+  std::byte head[kHeadSize];
+  bool has_path;
   const os::Module* home;
 };
 
 /// Throws std::logic_error if `address` is in no module.
 CodePlace place_of(const void* address);
-void write_place(Encoder& out, const CodePlace& place);
+/// Writes the path of a module that is not the program.
+void write_path(Encoder& out, const os::Module& home);
+inline void write_place(Encoder& out, const CodePlace& place) {
+  std::memcpy(out.place(sizeof place.head), place.head, sizeof place.head);
+  if (place.has_path) [[unlikely]]
+    write_path(out, *place.home);
+}
 /// A function of the call's own module, most likely.
 void write_function(Encoder& out, const void* function, const os::Module& home);
 /// Throws DecodeError and UnknownCall.

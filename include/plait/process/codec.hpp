@@ -192,22 +192,20 @@ class ElementsIn {
   std::size_t left_;
 };
 
+/// The codecs of the library, by how a type crosses. They have no functions of their own that check: what they write
+/// and read is known to be portable.
 template <class T, CodecKind Kind>
-concept CrossesAs = (codec_kind<T>() == Kind);
-
-}  // namespace detail
+struct BuiltInCodec;
 
 /// Numbers, enums, and all that consists of such.
-template <detail::CrossesAs<detail::CodecKind::bytes> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::bytes> {
   static void write(Encoder& out, const T& value) { out.raw(value); }
-  static T read(Decoder& in) { return detail::read_bytes<T>(in); }
+  static T read(Decoder& in) { return read_bytes<T>(in); }
 };
 
-template <detail::CrossesAs<detail::CodecKind::boolean> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::boolean> {
   static void write(Encoder& out, bool value) { out.raw(value); }
   static T read(Decoder& in) {
     const auto byte = in.raw<unsigned char>();
@@ -217,63 +215,58 @@ struct Codec<T> {
 };
 
 /// std::bitset: bits beyond its size are made 0.
-template <detail::CrossesAs<detail::CodecKind::bitset> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::bitset> {
   static void write(Encoder& out, const T& value) { out.raw(value); }
   static T read(Decoder& in) { return in.raw<T>() & ~T(); }
 };
 
 /// Aggregates, member by member.
-template <detail::CrossesAs<detail::CodecKind::members> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::members> {
   template <class V>
   static void write(Encoder& out, V&& value) {
-    detail::write_members<V>(out, value, detail::MembersOf<T>());
+    write_members<V>(out, value, MembersOf<T>());
   }
-  static T read(Decoder& in) { return detail::read_members<T>(in, detail::MembersOf<T>()); }
+  static T read(Decoder& in) { return read_members<T>(in, MembersOf<T>()); }
 };
 
 /// A C array is read where it is, as a member.
-template <detail::CrossesAs<detail::CodecKind::c_array> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::c_array> {
   template <class V>
   static void write(Encoder& out, V&& value) {
-    if constexpr (detail::is_bytes<T>()) {
+    if constexpr (is_bytes<T>()) {
       out.bytes(&value, sizeof value);
     } else {
       for (auto& each : value) {
-        detail::write_as<std::remove_cvref_t<decltype(each)>>(out, detail::as_part_of<V>(each));
+        write_as<std::remove_cvref_t<decltype(each)>>(out, as_part_of<V>(each));
       }
     }
   }
 };
 
 /// std::array of what is more than bytes.
-template <detail::CrossesAs<detail::CodecKind::array> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::array> {
   template <class V>
   static void write(Encoder& out, V&& value) {
-    for (auto& each : value) detail::write_as<typename T::value_type>(out, detail::as_part_of<V>(each));
+    for (auto& each : value) write_as<typename T::value_type>(out, as_part_of<V>(each));
   }
   static T read(Decoder& in) {
     if constexpr (std::is_default_constructible_v<T>) {
       T value{};
-      for (auto& each : value) each = detail::read_as<typename T::value_type>(in);
+      for (auto& each : value) each = read_as<typename T::value_type>(in);
       return value;
     } else {
-      return detail::read_tuple<T>(in, std::make_index_sequence<std::tuple_size_v<T>>());
+      return read_tuple<T>(in, std::make_index_sequence<std::tuple_size_v<T>>());
     }
   }
 };
 
 /// Classes with `encode` and `decode`.
-template <detail::CrossesAs<detail::CodecKind::own_functions> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::own_functions> {
   template <class V>
     requires requires(V&& value, Encoder& out) { std::forward<V>(value).encode(out); }
   static void write(Encoder& out, V&& value) {
@@ -283,71 +276,65 @@ struct Codec<T> {
 };
 
 /// std::filesystem::path.
-template <detail::CrossesAs<detail::CodecKind::path> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::path> {
   using String = typename T::string_type;
   static void write(Encoder& out, const T& value) { Codec<String>::write(out, value.native()); }
   static T read(Decoder& in) { return T(Codec<String>::read(in)); }
 };
 
-template <detail::CrossesAs<detail::CodecKind::optional> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::optional> {
   using Value = typename T::value_type;
   template <class V>
   static void write(Encoder& out, V&& value) {
-    const detail::NestingLevel level(out);
+    const NestingLevel level(out);
     out.raw(value.has_value());
-    if (value.has_value()) detail::write_as<Value>(out, detail::as_part_of<V>(*value));
+    if (value.has_value()) write_as<Value>(out, as_part_of<V>(*value));
   }
   static T read(Decoder& in) {
-    const detail::NestingLevel level(in);
+    const NestingLevel level(in);
     T value;
-    if (detail::read_as<bool>(in)) value.emplace(detail::read_as<Value>(in));
+    if (read_as<bool>(in)) value.emplace(read_as<Value>(in));
     return value;
   }
 };
 
 template <template <class...> class Variant, class... A>
-  requires detail::CrossesAs<Variant<A...>, detail::CodecKind::variant>
-struct Codec<Variant<A...>> {
-  using BuiltIn = void;
+struct BuiltInCodec<Variant<A...>, CodecKind::variant> {
   using T = Variant<A...>;
   template <class V>
   static void write(Encoder& out, V&& value) {
-    const detail::NestingLevel level(out);
-    if (value.valueless_by_exception()) detail::misuse("a variant without a value can't be sent to another process");
+    const NestingLevel level(out);
+    if (value.valueless_by_exception()) misuse("a variant without a value can't be sent to another process");
     out.raw(static_cast<std::uint32_t>(value.index()));
-    detail::write_alternative<V, 0, A...>(out, value);
+    write_alternative<V, 0, A...>(out, value);
   }
   static T read(Decoder& in) {
-    const detail::NestingLevel level(in);
-    return detail::read_alternative<T, 0, A...>(in, in.raw<std::uint32_t>());
+    const NestingLevel level(in);
+    return read_alternative<T, 0, A...>(in, in.raw<std::uint32_t>());
   }
 };
 
 /// The object that it owns crosses, or that there is none.
-template <detail::CrossesAs<detail::CodecKind::unique_ptr> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::unique_ptr> {
   using Value = std::remove_cv_t<typename T::element_type>;
   template <class V>
   static void write(Encoder& out, V&& value) {
-    const detail::NestingLevel level(out);
+    const NestingLevel level(out);
     out.raw(value != nullptr);
-    if (value != nullptr) detail::write_as<Value>(out, detail::as_part_of<V>(*value));
+    if (value != nullptr) write_as<Value>(out, as_part_of<V>(*value));
   }
   static T read(Decoder& in) {
-    const detail::NestingLevel level(in);
-    return detail::read_as<bool>(in) ? T(new Value(detail::read_as<Value>(in))) : T();
+    const NestingLevel level(in);
+    return read_as<bool>(in) ? T(new Value(read_as<Value>(in))) : T();
   }
 };
 
 /// Strings and vectors of numbers, at one blow. Where the message lies aligned, nothing is initialised before.
-template <detail::CrossesAs<detail::CodecKind::block> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::block> {
   using Value = typename T::value_type;
   static void write(Encoder& out, const T& value) {
     out.raw(std::uint64_t{value.size()});
@@ -376,68 +363,65 @@ struct Codec<T> {
   }
 };
 
-template <detail::CrossesAs<detail::CodecKind::sequence> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::sequence> {
   using Value = typename T::value_type;
   template <class V>
   static void write(Encoder& out, V&& value) {
-    detail::ElementsOut elements(out, value.size());
-    for (auto&& each : value) detail::write_as<Value>(out, detail::as_part_of<V>(each));
+    ElementsOut elements(out, value.size());
+    for (auto&& each : value) write_as<Value>(out, as_part_of<V>(each));
     elements.end();
   }
   static T read(Decoder& in) {
-    detail::ElementsIn elements(in);
+    ElementsIn elements(in);
     T value;
     elements.reserve(value);
-    for (std::size_t i = 0; i < elements.size(); ++i) value.push_back(detail::read_as<Value>(in));
+    for (std::size_t i = 0; i < elements.size(); ++i) value.push_back(read_as<Value>(in));
     elements.end();
     return value;
   }
 };
 
 /// Sets of all kinds.
-template <detail::CrossesAs<detail::CodecKind::set> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::set> {
   using Value = typename T::value_type;
   static void write(Encoder& out, const T& value) {
-    detail::ElementsOut elements(out, value.size());
-    for (const auto& each : value) detail::write_as<Value>(out, each);
+    ElementsOut elements(out, value.size());
+    for (const auto& each : value) write_as<Value>(out, each);
     elements.end();
   }
   static T read(Decoder& in) {
-    detail::ElementsIn elements(in);
+    ElementsIn elements(in);
     T value;
     elements.reserve(value);
-    for (std::size_t i = 0; i < elements.size(); ++i) value.emplace_hint(value.end(), detail::read_as<Value>(in));
+    for (std::size_t i = 0; i < elements.size(); ++i) value.emplace_hint(value.end(), read_as<Value>(in));
     elements.end();
     return value;
   }
 };
 
 /// Maps of all kinds.
-template <detail::CrossesAs<detail::CodecKind::map> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::map> {
   using Key = typename T::key_type;
   using Mapped = typename T::mapped_type;
   template <class V>
   static void write(Encoder& out, V&& value) {
-    detail::ElementsOut elements(out, value.size());
+    ElementsOut elements(out, value.size());
     for (auto& [key, mapped] : value) {
-      detail::write_as<Key>(out, key);
-      detail::write_as<Mapped>(out, detail::as_part_of<V>(mapped));
+      write_as<Key>(out, key);
+      write_as<Mapped>(out, as_part_of<V>(mapped));
     }
     elements.end();
   }
   static T read(Decoder& in) {
-    detail::ElementsIn elements(in);
+    ElementsIn elements(in);
     T value;
     elements.reserve(value);
     for (std::size_t i = 0; i < elements.size(); ++i) {
-      Key key = detail::read_as<Key>(in);
-      value.emplace_hint(value.end(), std::move(key), detail::read_as<Mapped>(in));
+      Key key = read_as<Key>(in);
+      value.emplace_hint(value.end(), std::move(key), read_as<Mapped>(in));
     }
     elements.end();
     return value;
@@ -445,14 +429,26 @@ struct Codec<T> {
 };
 
 /// Pairs and tuples.
-template <detail::CrossesAs<detail::CodecKind::tuple> T>
-struct Codec<T> {
-  using BuiltIn = void;
+template <class T>
+struct BuiltInCodec<T, CodecKind::tuple> {
   template <class V>
   static void write(Encoder& out, V&& value) {
-    detail::write_tuple<V>(out, value, std::make_index_sequence<std::tuple_size_v<T>>());
+    write_tuple<V>(out, value, std::make_index_sequence<std::tuple_size_v<T>>());
   }
-  static T read(Decoder& in) { return detail::read_tuple<T>(in, std::make_index_sequence<std::tuple_size_v<T>>()); }
+  static T read(Decoder& in) { return read_tuple<T>(in, std::make_index_sequence<std::tuple_size_v<T>>()); }
+};
+
+template <class T>
+concept HasBuiltInCodec = (codec_kind<T>() != CodecKind::none && codec_kind<T>() != CodecKind::serialize);
+
+}  // namespace detail
+
+/// What the library knows: numbers, enums, strings, containers, aggregates of such, and classes with `encode` and
+/// `decode`; docs/design/crossing.md lists all.
+template <detail::HasBuiltInCodec T>
+struct Codec<T> : detail::BuiltInCodec<T, detail::codec_kind<T>()> {
+  /// Tells it from a Codec that somebody wrote for his type.
+  using BuiltIn = void;
 };
 
 template <class T>

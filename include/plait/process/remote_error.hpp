@@ -21,7 +21,7 @@ class RemoteInfo : public detail::Described {
  public:
   /// What is told of it.
   struct Story {
-    int pid = 0;
+    int pid = 0;          ///< the process it arose in
     std::string process;  ///< the name of the process, if it has one
     std::string call;     ///< what it ran
     std::string where;    ///< the functions that had been called, innermost first, one a line
