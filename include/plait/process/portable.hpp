@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
@@ -66,6 +67,11 @@ concept LockableLike = requires(T& t) {
 };
 
 template <class T>
+concept Reference = requires(const T& t) {
+  { t.get() } -> std::same_as<typename T::type&>;
+};
+
+template <class T>
 constexpr Refusal why_not() noexcept {
   if constexpr (std::is_pointer_v<T> || std::is_member_pointer_v<T>) {
     using To = std::remove_pointer_t<T>;
@@ -74,6 +80,8 @@ constexpr Refusal why_not() noexcept {
     return Refusal::reference;
   } else if constexpr (!std::is_class_v<T>) {
     return Refusal::other;
+  } else if constexpr (Reference<T>) {
+    return Refusal::reference;
   } else if constexpr (SharedLike<T>) {
     return Refusal::shared;
   } else if constexpr (LockableLike<T>) {
@@ -194,8 +202,9 @@ constexpr void cannot_cross() noexcept {
                 "a shared_ptr can't cross to another process, where nothing is shared with this one: send the value, "
                 "or use an object of plait::shared");
   static_assert(Why != Refusal::closure,
-                "a lambda with captures can't cross to another process as it is, as nobody can see whether it holds a "
-                "pointer: write plait::by_value(lambda) if all it captured is values");
+                "a lambda with captures, and a class that hides what it holds behind operator(), can't cross to "
+                "another process, as nobody can see whether there is a "
+                "pointer: write plait::by_value(lambda) if all it captured is values, or use a struct with members");
   static_assert(Why != Refusal::view,
                 "a view of memory (string_view, span) can't cross to another process: send a std::string, a "
                 "std::vector, or a plait::shared::Array");
