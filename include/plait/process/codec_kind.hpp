@@ -219,9 +219,12 @@ concept Block = SequenceLike<T> && is_bytes_as_part<typename T::value_type>() &&
 
 template <class T>
 inline constexpr bool is_unique_ptr = false;
+/// Of a polymorphic class what a derived one adds would be lost.
 template <class T>
-  requires(!std::is_array_v<T>)
+  requires(!std::is_array_v<T> && !(std::is_polymorphic_v<T> && !std::is_final_v<T>))
 inline constexpr bool is_unique_ptr<std::unique_ptr<T>> = true;
+template <class T>
+concept PolymorphicPointer = requires { typename T::deleter_type; } && std::is_polymorphic_v<typename T::element_type>;
 
 template <class T>
 constexpr CodecKind codec_kind() {

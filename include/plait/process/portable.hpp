@@ -80,6 +80,8 @@ constexpr Refusal why_not() noexcept {
     return Refusal::reference;
   } else if constexpr (!std::is_class_v<T>) {
     return Refusal::other;
+  } else if constexpr (PolymorphicPointer<T>) {
+    return Refusal::polymorphic;
   } else if constexpr (Reference<T>) {
     return Refusal::reference;
   } else if constexpr (SharedLike<T>) {
@@ -142,12 +144,7 @@ constexpr auto find_in_kind() {
     constexpr const T* const type = nullptr;
     return find_in_variant<T, Open...>(type, decltype(indices_of_variant(type))());
   } else if constexpr (kind == CodecKind::unique_ptr) {
-    using E = typename T::element_type;
-    if constexpr (std::is_polymorphic_v<E> && !std::is_final_v<E>) {
-      return Refused<Refusal::polymorphic, E, ElementOf<T>>();
-    } else {
-      return find_refusal<std::remove_cv_t<E>, ElementOf<T>, Open...>();
-    }
+    return find_refusal<std::remove_cv_t<typename T::element_type>, ElementOf<T>, Open...>();
   } else if constexpr (kind == CodecKind::c_array) {
     return find_refusal<std::remove_cv_t<std::remove_extent_t<T>>, ElementOf<T>, Open...>();
   } else if constexpr (kind == CodecKind::map || kind == CodecKind::set) {
