@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -181,7 +180,8 @@ class ElementsIn {
   template <class C>
   void reserve(C& container) {
     if constexpr (requires { container.reserve(n_); }) {
-      container.reserve(std::min(n_, left_ / (1 + sizeof(typename C::value_type) / 4) + 1));
+      const std::size_t most = left_ / (1 + sizeof(typename C::value_type) / 4) + 1;
+      container.reserve(n_ < most ? n_ : most);
     }
   }
 
