@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "process/standard_errors.hpp"
 
+#include <algorithm>
 #include <any>
 #include <array>
 #include <filesystem>
