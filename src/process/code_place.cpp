@@ -9,7 +9,7 @@
 
 // A place is the id of its module, an offset, and, for what is not in the program itself, the path, so that who lacks
 // it can name it. The receiver finds the module in its own table, and believes the offset only if a constant or
-// function can lie there; what it is for, the caller sees by its magic. The ids of the builds are equal, so these are
+// function can lie there, which begins with a magic number. The ids of the builds are equal, so these are
 // the same constants, and loading at another address changes nothing.
 
 namespace plait::detail {
@@ -50,6 +50,11 @@ Place read_place(Decoder& in) {
   std::memcpy(&length, head + sizeof id + sizeof offset, sizeof length);
   const std::span<const std::byte> path = in.bytes(length);
   return {module_by(id, {reinterpret_cast<const char*>(path.data()), path.size()}), offset};
+}
+
+/// Looks at memory of the module that may be anything, even the space between what AddressSanitizer knows.
+[[gnu::no_sanitize("address")]] bool begins_with(const volatile std::uint64_t* words, const Magic& magic) noexcept {
+  return words[0] == magic.words[0] && words[1] == magic.words[1];
 }
 
 }  // namespace
@@ -100,17 +105,14 @@ const void* read_function(Decoder& in, const os::Module& home) {
   return reinterpret_cast<const void*>(place.address());
 }
 
-FoundConstant read_constant(Decoder& in, std::size_t size) {
+FoundConstant read_constant(Decoder& in, std::size_t size, const Magic& magic) {
   const Place place = read_place(in);
   const std::uintptr_t address = place.address();
-  if (address % alignof(std::uintptr_t) != 0 || !place.home.holds(address, size, false)) {
+  if (address % alignof(std::uint64_t) != 0 || !place.home.holds(address, size, false) ||
+      !begins_with(reinterpret_cast<const volatile std::uint64_t*>(address), magic)) {
     refuse_place(place.home, place.offset);
   }
   return {reinterpret_cast<const void*>(address), &place.home};
-}
-
-void refuse_constant(const FoundConstant& constant) {
-  refuse_place(*constant.home, reinterpret_cast<std::uintptr_t>(constant.address) - constant.home->base());
 }
 
 }  // namespace plait::detail

@@ -14,12 +14,8 @@ enum class Outcome : std::uint8_t { value, error };
 }  // namespace
 
 std::pair<const CallType*, const os::Module*> read_call_type(Decoder& in) {
-  const FoundConstant found = read_constant(in, sizeof(CallType));
-  const auto* const type = static_cast<const CallType*>(found.address);
-  if (type->magic[0] != CallType::kMagic[0] || type->magic[1] != CallType::kMagic[1] || type->size != sizeof *type) {
-    refuse_constant(found);
-  }
-  return {type, found.home};
+  const FoundConstant found = read_constant(in, sizeof(CallType), CallType::kMagic);
+  return {static_cast<const CallType*>(found.address), found.home};
 }
 
 void run_call(Decoder& in, Encoder& out) {

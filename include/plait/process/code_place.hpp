@@ -42,14 +42,17 @@ inline void write_place(Encoder& out, const CodePlace& place) {
 void write_function(Encoder& out, const void* function, const os::Module& home);
 /// Throws DecodeError and UnknownCall.
 const void* read_function(Decoder& in, const os::Module& home);
-/// A constant of `size` bytes, aligned as a word. Throws DecodeError and UnknownCall.
+/// How a constant begins that may be named in a message: nothing else in a module looks like it.
+struct Magic {
+  std::uint64_t words[2];
+};
+/// A constant that was found, and its module.
 struct FoundConstant {
   const void* address;
   const os::Module* home;
 };
-FoundConstant read_constant(Decoder& in, std::size_t size);
-/// For a constant that is not what it should be: throws UnknownCall.
-[[noreturn]] void refuse_constant(const FoundConstant& constant);
+/// A constant of `size` bytes that begins with the magic. Throws DecodeError and UnknownCall.
+FoundConstant read_constant(Decoder& in, std::size_t size, const Magic& magic);
 
 }  // namespace detail
 }  // namespace plait

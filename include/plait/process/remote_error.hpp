@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "plait/core/exceptions.hpp"
+#include "plait/process/code_place.hpp"
 #include "plait/process/codec.hpp"
 
 namespace plait {
@@ -100,9 +101,9 @@ class RemoteNested final : public Remote<T>, public std::nested_exception {
 
 /// A type of exceptions that is registered. The other process knows it by its place in the module.
 struct ExceptionType {
-  static constexpr std::uint64_t kMagic = 0x7470656378657470;
+  static constexpr Magic kMagic = {{0x7470656378657470, 0x2c9b4e6f71a5d803}};
 
-  std::uint64_t magic;
+  Magic magic;
   const std::type_info* type;
   /// The T that the exception is; null if it is none.
   const void* (*find)(const std::exception_ptr& error, const std::exception* standard);
