@@ -59,7 +59,7 @@ std::uint64_t mix(std::uint64_t hash, std::uint64_t word) noexcept {
 
 /// For what was linked without a build-id: the code itself says which build it is.
 ModuleId hash_code(const Module::Segment& code, ModuleId id) noexcept {
-  const auto* bytes = reinterpret_cast<const unsigned char*>(code.first);
+  const auto* bytes = reinterpret_cast<const unsigned char*>(code.first);  // NOLINT(performance-no-int-to-ptr)
   for (std::size_t at = 0; at + 8 <= code.size; at += 8) {
     std::uint64_t word;
     std::memcpy(&word, bytes + at, sizeof word);
@@ -70,6 +70,7 @@ ModuleId hash_code(const Module::Segment& code, ModuleId id) noexcept {
 }
 
 bool read_build_id(const dl_phdr_info& info, const ElfW(Phdr) & part, ModuleId& id) noexcept {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader's numbers are addresses.
   const auto* at = reinterpret_cast<const unsigned char*>(info.dlpi_addr + part.p_vaddr);
   const std::size_t align = part.p_align == 8 ? 8 : 4;
   const auto padded = [align](std::size_t size) { return (size + align - 1) / align * align; };

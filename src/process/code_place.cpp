@@ -53,7 +53,8 @@ Place read_place(Decoder& in) {
 }
 
 /// Looks at memory of the module that may be anything, even the space between what AddressSanitizer knows.
-[[gnu::no_sanitize("address")]] bool begins_with(const volatile std::uint64_t* words, const Magic& magic) noexcept {
+__attribute__((no_sanitize("address"))) bool begins_with(const volatile std::uint64_t* words,
+                                                         const Magic& magic) noexcept {
   return words[0] == magic.words[0] && words[1] == magic.words[1];
 }
 
@@ -116,3 +117,4 @@ FoundConstant read_constant(Decoder& in, std::size_t size, const Magic& magic) {
 }
 
 }  // namespace plait::detail
+// NOLINTEND(performance-no-int-to-ptr)

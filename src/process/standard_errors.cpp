@@ -170,6 +170,7 @@ struct ExceptionCodec<ExceptionGroup> {
     std::vector<std::exception_ptr> errors;
     const std::size_t n = in.count();
     if (n == 0) Decoder::refuse("an ExceptionGroup in it is empty");
+    errors.reserve(n);
     for (std::size_t i = 0; i < n; ++i) errors.push_back(read_error(in));
     return {std::move(message), std::move(errors)};
   }

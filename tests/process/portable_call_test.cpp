@@ -92,7 +92,7 @@ TEST(PortableCallTest, LambdasAndObjectsAreCalled) {
 }
 
 TEST(PortableCallTest, ByValueTakesCapturesAlong) {
-  const int offset = 5;
+  int offset = 5;
   EXPECT_EQ(there(by_value([offset](int x) { return x + offset; }), 1), 6);
   EXPECT_EQ(there(by_value([n = offset]() mutable { return ++n; })), 6);
 }

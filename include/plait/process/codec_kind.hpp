@@ -132,6 +132,7 @@ concept SetLike = ContainerLike<T> && requires { typename T::key_type; };
 template <class T>
 concept SequenceLike = ContainerLike<T> && requires(T& t) { t.push_back(std::declval<typename T::value_type>()); };
 
+// NOLINTBEGIN(bugprone-branch-clone): the branches of `if constexpr` are asked in order.
 template <class T>
 constexpr bool is_bytes() noexcept;
 template <class T>
@@ -270,5 +271,6 @@ constexpr CodecKind codec_kind() {
   }
 }
 
+// NOLINTEND(bugprone-branch-clone)
 }  // namespace detail
 }  // namespace plait

@@ -71,6 +71,7 @@ concept Reference = requires(const T& t) {
   { t.get() } -> std::same_as<typename T::type&>;
 };
 
+// NOLINTBEGIN(bugprone-branch-clone): the branches of `if constexpr` are asked in order.
 template <class T>
 constexpr Refusal why_not() noexcept {
   if constexpr (std::is_pointer_v<T> || std::is_member_pointer_v<T>) {
@@ -173,6 +174,7 @@ constexpr auto find_refusal() {
   }
 }
 
+// NOLINTEND(bugprone-branch-clone)
 template <class T>
 using RefusalOf = decltype(find_refusal<T, Itself>());
 

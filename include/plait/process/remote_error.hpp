@@ -25,7 +25,7 @@ class RemoteInfo : public detail::Described {
     int pid = 0;          ///< the process it arose in
     std::string process;  ///< the name of the process, if it has one
     std::string call;     ///< what it ran
-    std::string where;    ///< the functions that had been called, innermost first, one a line
+    std::string where;    ///< the source line or functions it was thrown from, where known; else empty
     std::string type;     ///< the exception's type there
     std::string what;     ///< its text there
   };

@@ -43,7 +43,7 @@ Case make(const char* name, R expected, F f, Args... args) {
 #define JOIN(a, b) a##b
 #define NAME(unit) JOIN(plait_cases_, unit)
 extern "C" std::vector<Case> NAME(UNIT)() {
-  const int captured = 100;
+  int captured = 100;
   std::vector<Case> cases;
   cases.push_back(make<int>("function", 5 + UNIT, add_unit, 5));
   cases.push_back(make<int>("pointer", 5 + UNIT, &add_unit, 5));
