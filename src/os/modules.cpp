@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <mutex>
 
@@ -234,12 +235,18 @@ std::string name_in_file(const Module& module, std::uint64_t address) {
 }  // namespace
 
 std::string function_name(const void* code) {
+  static std::mutex naming;
+  static auto* const known = new std::map<const void*, std::string>();
+  const std::lock_guard guard(naming);
+  const auto [entry, is_new] = known->try_emplace(code);
   Dl_info info;
+  if (!is_new) return entry->second;
   if (::dladdr(code, &info) != 0 && info.dli_saddr == code && info.dli_sname != nullptr) {
-    return demangled(info.dli_sname);
+    entry->second = demangled(info.dli_sname);
+  } else if (const Module* const module = module_of(code)) {
+    entry->second = name_in_file(*module, reinterpret_cast<std::uintptr_t>(code) - module->base());
   }
-  const Module* const module = module_of(code);
-  return module != nullptr ? name_in_file(*module, reinterpret_cast<std::uintptr_t>(code) - module->base()) : "";
+  return entry->second;
 }
 
 std::size_t first_address(const std::uintptr_t* words, std::size_t count) {

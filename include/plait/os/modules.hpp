@@ -61,7 +61,7 @@ const Module* module_of(const void* address);
 const Module* find_module(const ModuleId& id);
 
 /// The name of the function at exactly that address, demangled, from the symbols of its file; empty if it has none.
-/// Slow: reads the file.
+/// Slow the first time: reads the file.
 std::string function_name(const void* code);
 
 /// The index of the first of some words that is the address of memory of this process: of its stack, its heap, a
