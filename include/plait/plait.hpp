@@ -12,6 +12,7 @@
 #include "plait/core/promise.hpp"
 #include "plait/core/task.hpp"
 #include "plait/io/file.hpp"
+#include "plait/io/pipe.hpp"
 #include "plait/io/progress.hpp"
 #include "plait/io/progress_bar.hpp"
 #include "plait/io/readiness.hpp"
