@@ -6,8 +6,8 @@
 #include <string_view>
 #include <utility>
 
-#include "child.hpp"
 #include "plait/base/contract.hpp"
+#include "process_body.hpp"
 #include "protocol.hpp"
 #include "role.hpp"
 #include "server.hpp"

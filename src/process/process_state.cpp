@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "child.hpp"
 #include "plait/base/contract.hpp"
 #include "plait/io/readiness.hpp"
 #include "plait/os/message_socket.hpp"
@@ -19,6 +18,7 @@
 #include "plait/process/process.hpp"
 #include "plait/sched/shield.hpp"
 #include "plait/sched/timeout.hpp"
+#include "process_body.hpp"
 #include "process_registry.hpp"
 #include "server_link.hpp"
 

@@ -17,7 +17,6 @@
 #include <utility>
 #include <vector>
 
-#include "child.hpp"
 #include "plait/os/epoll.hpp"
 #include "plait/os/pidfd.hpp"
 #include "plait/os/process.hpp"
@@ -25,6 +24,7 @@
 #include "plait/os/signal.hpp"
 #include "plait/os/spawn.hpp"
 #include "plait/os/thread.hpp"
+#include "process_body.hpp"
 #include "protocol.hpp"
 #include "role.hpp"
 

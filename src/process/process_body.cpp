@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "child.hpp"
+#include "process_body.hpp"
 
 #include <cstdio>
 #include <cstdlib>
