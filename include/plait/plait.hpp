@@ -27,6 +27,7 @@
 #include "plait/process/spawn_process.hpp"
 #include "plait/process/to_process.hpp"
 #include "plait/process/worker_died.hpp"
+#include "plait/process/subprocess.hpp"
 #include "plait/sched/as_completed.hpp"
 #include "plait/sched/cancel_scope.hpp"
 #include "plait/sched/closing.hpp"

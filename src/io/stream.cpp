@@ -179,6 +179,8 @@ Task<std::string> Stream::all(Shared state, std::source_location at) {
   co_return detail::take_out(*state, detail::buffered(*state).size());
 }
 
+std::string Stream::take_buffered() { return detail::take_out(state(), buffered()); }
+
 void Stream::shutdown_write() {
   if (state().kind == detail::StreamState::Kind::pipe) return close();
   const detail::DescriptorGuard guard(&state());

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +16,26 @@ namespace {
 
 /// P_PIDFD, which the headers of glibc before 2.36 lack.
 constexpr auto kByPidfd = static_cast<idtype_t>(3);
+
+/// struct pidfd_info of <linux/pidfd.h>, which the headers lack.
+struct PidfdInfo {
+  std::uint64_t mask = 0;
+  std::uint64_t cgroup = 0;
+  std::uint32_t ids[11] = {};
+  std::int32_t exit_code = 0;
+};
+static_assert(sizeof(PidfdInfo) == 64);
+constexpr std::uint64_t kExitInfo = 8;
+constexpr unsigned long kGetInfo = _IOWR(0xFF, 11, PidfdInfo);
+
+/// What the kernel tells of a process that is gone, since 6.15.
+ProcessStatus status_of_gone(int pidfd) noexcept {
+  using Kind = ProcessStatus::Kind;
+  PidfdInfo info{.mask = kExitInfo};
+  if (::ioctl(pidfd, kGetInfo, &info) != 0 || !(info.mask & kExitInfo)) return {Kind::unknown, 0};
+  if (WIFSIGNALED(info.exit_code)) return {Kind::killed, WTERMSIG(info.exit_code)};
+  return {Kind::exited, WEXITSTATUS(info.exit_code)};
+}
 
 }  // namespace
 
@@ -41,7 +62,7 @@ ProcessStatus reap(int pidfd) noexcept {
   }
   // Not, or no more, a child: the descriptor still says whether it runs.
   pollfd watched{.fd = pidfd, .events = POLLIN, .revents = 0};
-  return ::poll(&watched, 1, 0) == 0 ? ProcessStatus{} : ProcessStatus{Kind::unknown, 0};
+  return ::poll(&watched, 1, 0) == 0 ? ProcessStatus{} : status_of_gone(pidfd);
 }
 
 ProcessStatus reap_at_end(int pidfd) noexcept {

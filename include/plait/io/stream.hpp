@@ -76,6 +76,8 @@ class Stream {
 
   /// How many bytes have been read from the peer and wait for the next read.
   std::size_t buffered() const { return state().buffer ? state().buffer->size() : 0; }
+  /// Takes them out, without a look at the peer. Never waits. For the strand that reads.
+  std::string take_buffered();
 
   /// Writes all of `data`, waiting while the peer does not read (back-pressure). On cancel: `written` says how much
   /// went out, and the rest never will.

@@ -132,6 +132,7 @@ class WriteAll : public IoLeaf<WriteAll> {
   WriteAll(StreamState& stream, const void* from, std::size_t size) noexcept : IoLeaf(stream.writing(), &stream) {
     buffer = const_cast<void*>(from);
     length = size;
+    stream.written = 0;
   }
   /// As the base's, but what went out is known even if it throws.
   void await_resume() {

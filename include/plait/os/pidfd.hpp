@@ -11,9 +11,11 @@ namespace plait::os {
 struct ProcessStatus {
   enum class Kind : std::uint8_t {
     running,
-    exited,   ///< `value` is its exit code
-    killed,   ///< `value` is the signal that ended it
-    unknown,  ///< it has ended and nobody can say how: SIGCHLD is ignored, it is no child, or somebody else reaped it
+    exited,  ///< `value` is its exit code
+    killed,  ///< `value` is the signal that ended it
+    /// It has ended and nobody can say how: SIGCHLD is ignored, it is no child, or somebody else reaped it, and the
+    /// kernel is older than 6.15, which remembers.
+    unknown,
   };
   Kind kind = Kind::running;
   int value = 0;
@@ -32,7 +34,7 @@ Fd open_pidfd(int pid);
 int send_signal(int pidfd, int signal) noexcept;
 
 /// Looks whether the process has ended and, if it is a child, takes its end from the kernel: then it is a zombie no
-/// more, and the next call says unknown. Never waits (waitid(2), P_PIDFD).
+/// more, and the next call may not know. Never waits (waitid(2), P_PIDFD).
 ProcessStatus reap(int pidfd) noexcept;
 /// The same, but waits for the end.
 ProcessStatus reap_at_end(int pidfd) noexcept;
