@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <ctime>
 #include <memory>
 
 #include "plait/os/fd.hpp"
@@ -72,6 +73,15 @@ std::vector<ProcessEntry> list_processes() {
 
 bool environment_contains(int pid, std::string_view text) {
   return contents(pid, "environ").find(text) != std::string::npos;
+}
+
+std::uint64_t process_clock() noexcept {
+  constexpr std::uint64_t kNanoseconds = 1'000'000'000;
+  const auto ticks = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * ticks +
+         static_cast<std::uint64_t>(now.tv_nsec) * ticks / kNanoseconds;
 }
 
 std::vector<std::string> environment() {

@@ -22,4 +22,16 @@ std::string Command::text() const {
   return text;
 }
 
+Pipeline operator|(Command first, Command second) {
+  Pipeline pipeline;
+  pipeline.commands_.push_back(std::move(first));
+  pipeline.commands_.push_back(std::move(second));
+  return pipeline;
+}
+
+Pipeline operator|(Pipeline pipeline, Command last) {
+  pipeline.commands_.push_back(std::move(last));
+  return pipeline;
+}
+
 }  // namespace plait::subprocess

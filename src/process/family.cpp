@@ -33,7 +33,7 @@ void send_to(const os::ProcessEntry& process, int signal) {
 
 }  // namespace
 
-Family::Family() {
+Family::Family() : born_after_(os::process_clock()) {
   static const std::string mine = os::random_token();
   static constinit Atomic<unsigned> last{0};
   token_ = mine + '.' + std::to_string(last.fetch_add(1, std::memory_order_relaxed) + 1) + ';';
@@ -44,7 +44,7 @@ std::string Family::variable(std::string_view inherited) const {
 }
 
 Family::Members Family::find(int root) {
-  const Members all = os::list_processes();
+  Members all = os::list_processes();
   const int self = os::process_id();
   std::unordered_set<int> family;
   Members found;
@@ -54,6 +54,7 @@ Family::Members Family::find(int root) {
     if (!each.zombie) found.push_back(each);
   };
   if (root > 0) family.insert(root);
+  std::erase_if(all, [this](const os::ProcessEntry& each) { return each.start < born_after_; });
   for (const os::ProcessEntry& each : all) {
     if (known_.contains({each.pid, each.start}) || (!each.zombie && os::environment_contains(each.pid, token_)))
       add(each);

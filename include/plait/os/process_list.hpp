@@ -19,6 +19,8 @@ struct ProcessEntry {
 
 /// All processes that /proc shows. Empty if there is no /proc.
 std::vector<ProcessEntry> list_processes();
+/// The time as `ProcessEntry::start` has it: what begins from now on has no lower one.
+std::uint64_t process_clock() noexcept;
 /// One of them; nothing if it is gone.
 std::optional<ProcessEntry> look_at_process(int pid);
 /// Whether `text` is in the environment that the process began its program with. False if it may not be looked into.

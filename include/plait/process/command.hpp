@@ -41,21 +41,18 @@ class Pipeline {
   /// From the first to the last; at least two.
   const std::vector<Command>& commands() const noexcept { return commands_; }
 
-  friend Pipeline operator|(Command first, Command second) {
-    Pipeline pipeline;
-    pipeline.commands_.push_back(std::move(first));
-    pipeline.commands_.push_back(std::move(second));
-    return pipeline;
-  }
-  friend Pipeline operator|(Pipeline pipeline, Command last) {
-    pipeline.commands_.push_back(std::move(last));
-    return pipeline;
-  }
+  friend Pipeline operator|(Command first, Command second);
+  friend Pipeline operator|(Pipeline pipeline, Command last);
 
  private:
   Pipeline() = default;
 
   std::vector<Command> commands_;
 };
+
+/// What the first writes is what the second reads.
+Pipeline operator|(Command first, Command second);
+/// And so on.
+Pipeline operator|(Pipeline pipeline, Command last);
 
 }  // namespace plait::subprocess

@@ -21,7 +21,7 @@ inline constexpr std::string_view kFamilyVariable = "PLAIT_FAMILY";
 /// looked for, and it had begun a program with another environment, or may not be looked into (another user's).
 class Family {
  public:
-  /// With a token that no other one has.
+  /// With a token that no other one has. Before the program is started.
   Family();
   /// The variable for the environment of the program, and of nobody else: "PLAIT_FAMILY=…". `inherited` is the value
   /// that the caller has, or "".
@@ -47,6 +47,8 @@ class Family {
   bool send_to_all(const Members& members, int signal);
 
   std::string token_;
+  /// All of them are younger.
+  std::uint64_t born_after_;
   /// All that were ever found, by number and time of birth.
   std::set<std::pair<int, std::uint64_t>> known_;
   /// Those of them that were sent SIGKILL.
