@@ -19,19 +19,10 @@
 namespace plait::os {
 namespace {
 
-/// A file of /proc, whole; "" if it can't be read.
-std::string contents(int pid, const char* name) {
+Fd open_in_proc(int pid, const char* name) noexcept {
   std::array<char, 64> path;
   std::snprintf(path.data(), path.size(), "/proc/%d/%s", pid, name);
-  const Fd fd(::open(path.data(), O_RDONLY | O_CLOEXEC));
-  std::string text;
-  if (!fd.valid()) return text;
-  std::array<char, 4096> chunk;
-  ssize_t n;
-  while ((n = ::read(fd.get(), chunk.data(), chunk.size())) > 0 || (n < 0 && errno == EINTR)) {
-    if (n > 0) text.append(chunk.data(), static_cast<std::size_t>(n));
-  }
-  return text;
+  return Fd(::open(path.data(), O_RDONLY | O_CLOEXEC));
 }
 
 struct CloseDirectory {
@@ -41,12 +32,15 @@ struct CloseDirectory {
 }  // namespace
 
 std::optional<ProcessEntry> look_at_process(int pid) {
-  const std::string stat = contents(pid, "stat");
+  const Fd fd = open_in_proc(pid, "stat");
+  std::array<char, 1024> text;
+  const ssize_t n = fd.valid() ? ::read(fd.get(), text.data(), text.size()) : 0;
+  std::string_view rest(text.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
   // The second field, the name in parentheses, may have anything in it.
-  const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string::npos) return {};
+  const std::size_t name_end = rest.rfind(')');
+  if (name_end == rest.npos) return {};
   ProcessEntry entry{.pid = pid};
-  std::string_view rest = std::string_view(stat).substr(name_end + 1);
+  rest.remove_prefix(name_end + 1);
   for (int field = 3; field <= 22; ++field) {
     rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
     const std::string_view word = rest.substr(0, rest.find(' '));
@@ -72,7 +66,14 @@ std::vector<ProcessEntry> list_processes() {
 }
 
 bool environment_contains(int pid, std::string_view text) {
-  return contents(pid, "environ").find(text) != std::string::npos;
+  const Fd fd = open_in_proc(pid, "environ");
+  std::string all;
+  std::array<char, 4096> chunk;
+  ssize_t n = 0;
+  while (fd.valid() && ((n = ::read(fd.get(), chunk.data(), chunk.size())) > 0 || (n < 0 && errno == EINTR))) {
+    if (n > 0) all.append(chunk.data(), static_cast<std::size_t>(n));
+  }
+  return all.find(text) != std::string::npos;
 }
 
 std::uint64_t process_clock() noexcept {
