@@ -85,12 +85,6 @@ std::uint64_t process_clock() noexcept {
          static_cast<std::uint64_t>(now.tv_nsec) * ticks / kNanoseconds;
 }
 
-std::vector<std::string> environment() {
-  std::vector<std::string> all;
-  for (char** each = ::environ; each && *each; ++each) all.emplace_back(*each);
-  return all;
-}
-
 std::string random_token() {
   std::array<unsigned char, 16> bytes{};
   if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) throw_error(errno, "getrandom");

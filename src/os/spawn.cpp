@@ -76,6 +76,8 @@ struct Child {
   int out_of_the_way;
   const SpawnPlan* plan;
   int parent;
+  /// It began without handlers.
+  bool cleared;
 
   Step failed;
   int error;
@@ -94,13 +96,15 @@ struct KernelAction {
   unsigned long rest[3];
 };
 
-PLAIT_IN_CHILD void forget_handlers() {
+/// `cleared`: the kernel has done that already, but for the two that are often ignored and should not be.
+PLAIT_IN_CHILD void forget_handlers(bool cleared) {
   constexpr std::size_t kMask = 8;
   for (int signal = 1; signal <= 64; ++signal) {
+    const bool never_ignored = signal == SIGPIPE || signal == SIGXFSZ;
+    if (cleared && !never_ignored) continue;
     KernelAction action{};
     if (::syscall(SYS_rt_sigaction, signal, nullptr, &action, kMask) != 0) continue;
-    const bool ignored = action.handler == SIG_IGN && signal != SIGPIPE && signal != SIGXFSZ;
-    if (action.handler == SIG_DFL || ignored) continue;
+    if (action.handler == SIG_DFL || (action.handler == SIG_IGN && !never_ignored)) continue;
     KernelAction plain{};
     ::syscall(SYS_rt_sigaction, signal, &plain, nullptr, kMask);
   }
@@ -199,7 +203,7 @@ PLAIT_IN_CHILD void run_program(Child& child) {
 PLAIT_IN_CHILD int begin(void* argument) {
   Child& child = *static_cast<Child*>(argument);
   const SpawnPlan& plan = *child.plan;
-  forget_handlers();
+  forget_handlers(child.cleared);
   if (plan.new_session && ::syscall(SYS_setsid) < 0) give_up(child, Step::session);
   if (plan.process_group >= 0 && ::syscall(SYS_setpgid, 0, plan.process_group) != 0) give_up(child, Step::group);
   arrange_descriptors(child);
@@ -221,16 +225,63 @@ PLAIT_IN_CHILD int start_plainly(Child& child) {
   return pid;
 }
 
+/// struct clone_args of <linux/sched.h>.
+struct CloneArguments {
+  std::uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+};
+
+/// clone3(2), whose child calls `begin` on its own stack and never returns. Minus an errno for an error.
+PLAIT_IN_CHILD long start_cleared([[maybe_unused]] CloneArguments& arguments, [[maybe_unused]] Child& child) {
+#if defined(__x86_64__)
+  long result = SYS_clone3;
+  register int (*body)(void*) asm("r8") = &begin;
+  register void* argument asm("r9") = &child;
+  asm volatile(
+      "syscall\n\t"
+      "test %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "xor %%ebp, %%ebp\n\t"
+      "mov %%r9, %%rdi\n\t"
+      "call *%%r8\n\t"
+      "hlt\n"
+      "1:"
+      : "+a"(result)
+      : "D"(&arguments), "S"(sizeof arguments), "r"(body), "r"(argument)
+      : "rcx", "r11", "memory", "cc");
+  return result;
+#else
+  return -ENOSYS;
+#endif
+}
+
 PLAIT_IN_CHILD int start(Child& child, Fd& pidfd) {
-  alignas(64) char stack[12 << 10];
+  constexpr std::uint64_t kClearHandlers = 0x100000000;
+  constexpr std::size_t kStack = 12 << 10;
+  alignas(64) char stack[kStack];
   int descriptor = -1;
-  const int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
-  const int pid = PLAIT_CLONE(&begin, stack + sizeof stack, flags, &child, &descriptor);
+  constexpr int kFlags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
+  CloneArguments arguments{.flags = kFlags | kClearHandlers,
+                           .pidfd = reinterpret_cast<std::uintptr_t>(&descriptor),
+                           .child_tid = 0,
+                           .parent_tid = 0,
+                           .exit_signal = SIGCHLD,
+                           .stack = reinterpret_cast<std::uintptr_t>(stack),
+                           .stack_size = kStack,
+                           .tls = 0};
+  child.cleared = true;
+  auto pid = static_cast<int>(start_cleared(arguments, child));
+  const auto refused = [](int error) { return error == EPERM || error == ENOSYS || error == EINVAL; };
+  if (pid < 0) {
+    errno = -pid;
+    if (!refused(errno)) return -1;
+    child.cleared = false;
+    pid = PLAIT_CLONE(&begin, stack + kStack, kFlags | SIGCHLD, &child, &descriptor);
+  }
   if (pid >= 0) {
     pidfd.reset(descriptor);
     return pid;
   }
-  return errno == EPERM || errno == ENOSYS || errno == EINVAL ? start_plainly(child) : pid;
+  return refused(errno) ? start_plainly(child) : -1;
 }
 
 /// All signals blocked, those that glibc keeps for itself too, as long as it lives.
@@ -256,8 +307,34 @@ std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
   return pointers;
 }
 
+bool same_name(const char* variable, const std::string& other) noexcept {
+  const std::size_t length = other.find('=');
+  return length != std::string::npos && std::strncmp(variable, other.c_str(), length + 1) == 0;
+}
+
+/// The environment as execve(2) takes it. Most of it is the parent's, where it lies.
+std::vector<char*> environment_of(const SpawnPlan& plan) {
+  std::vector<char*> all;
+  const auto add = [&](char* variable) {
+    const bool replaced = std::any_of(plan.variables.begin(), plan.variables.end(),
+                                      [&](const std::string& each) { return same_name(variable, each); });
+    if (!replaced) all.push_back(variable);
+  };
+  if (plan.environment) {
+    for (const std::string& each : *plan.environment) add(const_cast<char*>(each.c_str()));
+  } else {
+    for (char** each = ::environ; each && *each; ++each) add(*each);
+  }
+  for (const std::string& each : plan.variables) all.push_back(const_cast<char*>(each.c_str()));
+  all.push_back(nullptr);
+  return all;
+}
+
 std::string path_of(const SpawnPlan& plan) {
   constexpr const char* kDefault = "/bin:/usr/bin";
+  for (const std::string& each : plan.variables) {
+    if (each.starts_with("PATH=")) return each.substr(5);
+  }
   if (!plan.environment) {
     const char* path = std::getenv("PATH");
     return path ? path : kDefault;
@@ -358,6 +435,7 @@ void check(const SpawnPlan& plan) {
   const auto has_nul = [](const std::string& text) { return text.find('\0') != std::string::npos; };
   const bool bad = has_nul(plan.program) || has_nul(plan.directory) ||
                    std::any_of(plan.arguments.begin(), plan.arguments.end(), has_nul) ||
+                   std::any_of(plan.variables.begin(), plan.variables.end(), has_nul) ||
                    (plan.environment && std::any_of(plan.environment->begin(), plan.environment->end(), has_nul));
   if (bad) throw_error(EINVAL, "spawn: a string for " + quoted(plan.arguments.front().c_str()) + " has a zero byte");
   for (const int fd : plan.keep) {
@@ -376,7 +454,7 @@ SpawnedProcess spawn(const SpawnPlan& plan) {
   const std::vector<std::string> candidates =
       candidates_for(plan.program.empty() ? plan.arguments.front() : plan.program, path);
   const std::vector<char*> candidate_pointers = pointers_to(candidates), arguments = pointers_to(plan.arguments);
-  const std::vector<char*> environment = plan.environment ? pointers_to(*plan.environment) : std::vector<char*>();
+  const std::vector<char*> environment = environment_of(plan);
   std::vector<Move> moves;
   int out_of_the_way = 3;
   for (const SpawnDescriptor& each : plan.descriptors) {
@@ -385,7 +463,7 @@ SpawnedProcess spawn(const SpawnPlan& plan) {
   }
   Child child{.candidates = candidate_pointers.data(),
               .arguments = arguments.data(),
-              .environment = plan.environment ? environment.data() : ::environ,
+              .environment = environment.data(),
               .moves = moves.data(),
               .move_count = moves.size(),
               .keep = plan.keep.data(),
@@ -393,6 +471,7 @@ SpawnedProcess spawn(const SpawnPlan& plan) {
               .out_of_the_way = out_of_the_way,
               .plan = &plan,
               .parent = ::getpid(),
+              .cleared = false,
               .failed = Step::none,
               .error = 0,
               .candidate = 0};

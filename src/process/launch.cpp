@@ -5,8 +5,7 @@
 // pipes end when the program lets go of them.
 #include "launch.hpp"
 
-#include <algorithm>
-#include <string_view>
+#include <cstdlib>
 #include <utility>
 
 #include "plait/base/contract.hpp"
@@ -30,29 +29,6 @@ Source owned(const subprocess::Redirect& redirect) {
     os::set_blocking(source.fd.get(), true);
   }
   return source;
-}
-
-std::string_view name_of(const std::string& variable) noexcept {
-  return std::string_view(variable).substr(0, variable.find('='));
-}
-
-/// Sets "NAME=value", in the place of one of that name.
-void set(std::vector<std::string>& environment, std::string variable) {
-  const auto same = [&](const std::string& each) { return name_of(each) == name_of(variable); };
-  const auto found = std::find_if(environment.begin(), environment.end(), same);
-  if (found == environment.end()) {
-    environment.push_back(std::move(variable));
-  } else {
-    *found = std::move(variable);
-  }
-}
-
-/// The value of "NAME=value" of that name, or "".
-std::string value_in(const std::vector<std::string>& environment, std::string_view name) {
-  for (const std::string& each : environment) {
-    if (name_of(each) == name && each.size() > name.size()) return each.substr(name.size() + 1);
-  }
-  return {};
 }
 
 template <class T>
@@ -85,7 +61,7 @@ Launch::Launch(std::vector<subprocess::Command> commands, const subprocess::Opti
   sources_[0] = owned(options.input ? Pipe : options.in);
   sources_[1] = owned(options.capture_output ? Pipe : options.out);
   sources_[2] = owned(options.capture_output && options.err.kind() != Kind::out ? Pipe : options.err);
-  if (options.env) environment_ = copied(*options.env);
+  if (options.env) plan_.environment = copied(*options.env);
   extra_environment_ = copied(options.extra_env);
   plan_.program = options.executable;
   plan_.keep = copied(options.pass_fds);
@@ -131,11 +107,10 @@ std::shared_ptr<ChildState> Launch::start_one(const subprocess::Command& command
     if (sources_[static_cast<std::size_t>(number)].kind != Kind::inherit) plan_.descriptors.push_back({number, from});
   }
   Family family;
-  plan_.environment = environment_ ? *environment_ : os::environment();
-  for (const std::string& each : extra_environment_) set(*plan_.environment, each);
-  // A caller's own environment may leave it out; the family is what this process belongs to all the same.
-  const std::string inherited = value_in(environment_ ? os::environment() : *plan_.environment, kFamilyVariable);
-  set(*plan_.environment, family.variable(inherited));
+  // A caller's own environment may leave it out; this process's family is the program's all the same.
+  const char* const inherited = std::getenv(kFamilyVariable.data());
+  plan_.variables = extra_environment_;
+  plan_.variables.push_back(family.variable(inherited ? inherited : ""));
   os::SpawnedProcess process = os::spawn(plan_);
   return std::make_shared<ChildState>(std::move(process), command.words(), std::move(family));
 }

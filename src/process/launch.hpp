@@ -50,7 +50,6 @@ class Launch {
   std::optional<std::string> input_;
   std::array<Source, 3> sources_;
   os::SpawnPlan plan_;
-  std::optional<std::vector<std::string>> environment_;
   std::vector<std::string> extra_environment_;
 };
 

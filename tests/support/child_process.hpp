@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ namespace plait::test {
 /// rings that this process has cached are not the child's.
 template <class F>
 bool in_forked_child(F f) {
+  std::fflush(nullptr);  // what is there is not the child's to write
   const pid_t child = ::fork();
   if (child == 0) {
     ::setenv("PLAIT_POLLER", "epoll", 1);

@@ -26,8 +26,6 @@ std::optional<ProcessEntry> look_at_process(int pid);
 /// Whether `text` is in the environment that the process began its program with. False if it may not be looked into.
 bool environment_contains(int pid, std::string_view text);
 
-/// This process's environment, "NAME=value" each.
-std::vector<std::string> environment();
 /// 128 random bits in hexadecimal figures.
 std::string random_token();
 

@@ -31,6 +31,8 @@ struct SpawnPlan {
   std::vector<std::string> arguments;
   /// "NAME=value" each; nothing: the parent's.
   std::optional<std::vector<std::string>> environment;
+  /// Variables that are set in addition, in the place of those of the same name.
+  std::vector<std::string> variables;
   /// Numbers that are not named here: 0, 1 and 2 are the parent's, all others are closed. Any order, also crosswise.
   std::vector<SpawnDescriptor> descriptors;
   /// Descriptors that keep their number.
