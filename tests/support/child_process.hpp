@@ -13,8 +13,8 @@
 
 namespace plait::test {
 
-/// What `f` gives in a forked child: true or false. False too if the child ends in another way. Its loops use epoll: the
-/// rings that this process has cached are not the child's.
+/// What `f` gives in a forked child: true or false. False too if the child ends in another way. Its loops use epoll:
+/// the rings that this process has cached are not the child's.
 template <class F>
 bool in_forked_child(F f) {
   std::fflush(nullptr);  // what is there is not the child's to write

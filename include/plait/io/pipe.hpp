@@ -10,8 +10,8 @@ namespace plait {
 
 /// The two ends of a pipe, as `open_pipe` gives them.
 struct PipeStreams {
-  Stream read;
-  Stream write;
+  Stream read;   ///< what comes out
+  Stream write;  ///< what goes in
 };
 
 /// A pipe: what is written to one end is read from the other; the reader's end comes when the writer closes (os.pipe,

@@ -9,6 +9,7 @@ namespace plait::os {
 
 /// How a process stands.
 struct ProcessStatus {
+  /// What `value` is.
   enum class Kind : std::uint8_t {
     running,
     exited,  ///< `value` is its exit code
@@ -17,8 +18,8 @@ struct ProcessStatus {
     /// kernel is older than 6.15, which remembers.
     unknown,
   };
-  Kind kind = Kind::running;
-  int value = 0;
+  Kind kind = Kind::running;  ///< running, or how it ended
+  int value = 0;              ///< see Kind
 
   bool ended() const noexcept { return kind != Kind::running; }
   /// The exit code, or minus the signal, as Python has it. Only of one that exited or was killed.

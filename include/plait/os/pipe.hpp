@@ -10,8 +10,8 @@ namespace plait::os {
 
 /// The two ends of a pipe, close-on-exec and blocking.
 struct PipeEnds {
-  Fd read;
-  Fd write;
+  Fd read;   ///< what comes out
+  Fd write;  ///< what goes in
 };
 
 /// Throws std::system_error (pipe2(2)).

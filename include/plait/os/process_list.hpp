@@ -11,10 +11,10 @@ namespace plait::os {
 
 /// A process as /proc/PID/stat has it. `pid` and `start` together name it for ever.
 struct ProcessEntry {
-  int pid = 0;
-  int parent = 0;
+  int pid = 0;              ///< its number
+  int parent = 0;           ///< its parent's
   std::uint64_t start = 0;  ///< when it began, in ticks since the system did
-  bool zombie = false;
+  bool zombie = false;      ///< it has ended and waits to be reaped
 };
 
 /// All processes that /proc shows. Empty if there is no /proc.

@@ -12,15 +12,15 @@ namespace plait::os {
 
 /// One descriptor of a new process: its `number` is a duplicate of the parent's `from`, or closed (-1).
 struct SpawnDescriptor {
-  int number;
-  int from;
+  int number;  ///< in the new process
+  int from;    ///< in this one
 };
 
-/// A limit of a new process (setrlimit(2)); `resource` is an RLIMIT_… of the system.
+/// A limit of a new process (setrlimit(2)).
 struct ResourceLimit {
-  int resource;
-  std::uint64_t soft;
-  std::uint64_t hard;
+  int resource;        ///< an RLIMIT_… of the system
+  std::uint64_t soft;  ///< what counts
+  std::uint64_t hard;  ///< how far it may be raised
 };
 
 /// What a new process is to be.
@@ -45,10 +45,13 @@ struct SpawnPlan {
   int process_group = -1;
   /// The mask for new files; -1: the parent's.
   int umask = -1;
-  /// User, group and supplementary groups (-1, and nothing: the parent's), which take privileges.
+  /// Its user; -1: the parent's. This and the next two take privileges.
   std::int64_t user = -1;
+  /// Its group; -1: the parent's.
   std::int64_t group = -1;
+  /// Its supplementary groups; nothing: the parent's.
   std::optional<std::vector<std::uint32_t>> groups;
+  /// Besides the parent's.
   std::vector<ResourceLimit> limits;
   /// The signal that it gets when the *thread* that starts it ends; 0: none.
   int death_signal = 0;
@@ -56,7 +59,7 @@ struct SpawnPlan {
 
 /// A process that has begun its program.
 struct SpawnedProcess {
-  int pid = -1;
+  int pid = -1;  ///< its number
   /// Close-on-exec; readable when the process has ended. See os/pidfd.hpp.
   Fd pidfd;
 };

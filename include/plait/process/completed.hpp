@@ -21,6 +21,7 @@ struct Completed {
   int returncode = 0;
   std::string out;  ///< what was captured of its output
   std::string err;  ///< and of its errors
+  /// Its words; of a pipeline all, with "|" between the programs.
   std::vector<std::string> args;
   /// Of a pipeline: each program's, in order. Else one.
   std::vector<int> returncodes;

@@ -19,6 +19,7 @@ namespace plait::subprocess {
 /// or a Stream. Trivially destructible.
 class Redirect {
  public:
+  /// Which of these it is.
   enum class Kind : std::uint8_t { inherit, pipe, null, out, path, append, descriptor, stream };
 
   constexpr explicit Redirect(Kind kind) noexcept : kind_(kind) {}
@@ -63,8 +64,11 @@ inline constexpr Redirect Out{Redirect::Kind::out};
 
 /// How a program is run. Trivially destructible; everything it refers to is copied when `run` or `spawn` is called.
 struct Options {
+  /// What it reads.
   Redirect in = Inherit;
+  /// Where what it writes goes.
   Redirect out = Inherit;
+  /// Where its errors go.
   Redirect err = Inherit;
   /// For `run`: what the program reads, from a pipe. Without it, `run` gives no pipe.
   std::optional<std::string_view> input = {};
@@ -92,9 +96,11 @@ struct Options {
   int process_group = -1;
   /// The mask for the files it makes; -1: the caller's.
   int umask = -1;
-  /// User and group, and other groups; -1 and nothing: the caller's.
+  /// Its user, by number; -1: the caller's. This and the next two take privileges.
   std::int64_t user = -1;
+  /// Its group; -1: the caller's.
   std::int64_t group = -1;
+  /// Its supplementary groups; nothing: the caller's.
   std::optional<std::span<const std::uint32_t>> groups = {};
   /// Limits (setrlimit(2)).
   std::span<const os::ResourceLimit> limits = {};
