@@ -16,8 +16,8 @@ void throw_error(int error, std::string_view what) {
   throw std::system_error(error, std::generic_category(), std::string(what));
 }
 
-Fd duplicate(const Fd& fd) {
-  Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+Fd duplicate(int fd) {
+  Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!copy.valid()) throw_error(errno, "duplicate a descriptor");
   return copy;
 }

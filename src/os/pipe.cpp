@@ -74,12 +74,6 @@ void set_blocking(int fd, bool blocking) {
   if (flags < 0 || (flags != wanted && ::fcntl(fd, F_SETFL, wanted) != 0)) throw_error(errno, "fcntl(O_NONBLOCK)");
 }
 
-Fd duplicate(int fd) {
-  Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  if (!copy.valid()) throw_error(errno, "dup of a descriptor");
-  return copy;
-}
-
 std::int64_t write_pipe(int fd, const void* buffer, std::size_t length) noexcept {
   if (!flag_refused.load(std::memory_order_relaxed)) {
     const iovec piece{const_cast<void*>(buffer), length};

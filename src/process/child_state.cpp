@@ -52,11 +52,11 @@ bool ChildState::send_signal(int signal) {
   return result == 0;
 }
 
-void ChildState::signal_family(int signal) noexcept {
+void ChildState::signal_tree(int signal) noexcept {
   try {
-    const std::scoped_lock guard(family_mutex_);
+    const std::scoped_lock guard(tree_mutex_);
     const bool ended = poll().has_value();
-    family_.signal(ended ? 0 : pid, signal, [&] {
+    descendants_.signal(ended ? 0 : pid, signal, [&] {
       try {
         send_signal(signal);
         if (signal == SIGTERM) send_signal(SIGCONT);
@@ -78,15 +78,15 @@ Task<int> wait_for_end(std::shared_ptr<ChildState> child, std::source_location a
 }
 
 Task<> stop_children(Children children, Duration grace) {
-  for (const auto& child : children) child->signal_family(SIGTERM);
+  for (const auto& child : children) child->signal_tree(SIGTERM);
   co_await move_on_after(grace, wait_for_all(children));
-  for (const auto& child : children) child->signal_family(SIGKILL);
+  for (const auto& child : children) child->signal_tree(SIGKILL);
   co_await wait_for_all(children);
 }
 
 void abandon(std::shared_ptr<ChildState> child) noexcept {
   if (child->poll()) return;
-  child->signal_family(SIGKILL);
+  child->signal_tree(SIGKILL);
   if (!child->poll()) leave_to_reaper(std::move(child));
 }
 

@@ -106,13 +106,13 @@ std::shared_ptr<ChildState> Launch::start_one(const subprocess::Command& command
     // Also one that has the right number already, for it may be close-on-exec.
     if (sources_[static_cast<std::size_t>(number)].kind != Kind::inherit) plan_.descriptors.push_back({number, from});
   }
-  Family family;
-  // A caller's own environment may leave it out; this process's family is the program's all the same.
-  const char* const inherited = std::getenv(kFamilyVariable.data());
+  Descendants descendants;
+  // A caller's own environment may leave it out; this process's descendants are the program's all the same.
+  const char* const inherited = std::getenv(kAncestorsVariable.data());
   plan_.variables = extra_environment_;
-  plan_.variables.push_back(family.variable(inherited ? inherited : ""));
+  plan_.variables.push_back(descendants.variable(inherited ? inherited : ""));
   os::SpawnedProcess process = os::spawn(plan_);
-  return std::make_shared<ChildState>(std::move(process), command.words(), std::move(family));
+  return std::make_shared<ChildState>(std::move(process), command.words(), std::move(descendants));
 }
 
 std::vector<std::shared_ptr<ChildState>> Launch::start(Conversation& talk) {

@@ -113,7 +113,7 @@ class Server {
   int exec_child(Order& order, const os::Fd& channel) {
     try {
       auto [here, there] = os::message_pair();
-      order.channel = os::duplicate(channel);
+      order.channel = os::duplicate(channel.get());
       if (const int error = send(here, order)) return error;
       os::SpawnPlan plan;
       plan.program = "/proc/self/exe";

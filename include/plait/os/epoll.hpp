@@ -48,7 +48,7 @@ class EventFd {
   EventFd();
   int get() const noexcept { return fd_.get(); }
   /// For another process, which signals by writing a 64-bit 1. Throws std::system_error.
-  Fd duplicate() const { return os::duplicate(fd_); }
+  Fd duplicate() const { return os::duplicate(fd_.get()); }
   /// From any thread; async-signal-safe.
   void signal() noexcept;
   /// Takes all signals back.

@@ -21,9 +21,6 @@ PipeEnds open_pipe();
 /// Throws std::system_error.
 void set_blocking(int fd, bool blocking);
 
-/// Another descriptor for the same open file, close-on-exec. Throws std::system_error.
-Fd duplicate(int fd);
-
 /// write(2) to a pipe, a FIFO or a terminal, which does not raise SIGPIPE: by RWF_NOSIGNAL where the kernel has it
 /// (6.18), else by holding the signal off in this thread and taking it back. Minus an errno for an error; goes on after
 /// EINTR.

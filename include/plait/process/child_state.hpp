@@ -13,15 +13,15 @@
 #include "plait/core/task.hpp"
 #include "plait/os/pidfd.hpp"
 #include "plait/os/spawn.hpp"
-#include "plait/process/family.hpp"
+#include "plait/process/descendants.hpp"
 
 namespace plait::detail {
 
 /// A program that was started, as its Child, all who wait for it and the reaper share it. Any thread.
 class ChildState {
  public:
-  ChildState(os::SpawnedProcess process, std::vector<std::string> args, Family family) noexcept
-      : pid(process.pid), args(std::move(args)), pidfd_(std::move(process.pidfd)), family_(std::move(family)) {}
+  ChildState(os::SpawnedProcess process, std::vector<std::string> args, Descendants descendants) noexcept
+      : pid(process.pid), args(std::move(args)), pidfd_(std::move(process.pidfd)), descendants_(std::move(descendants)) {}
   ChildState(const ChildState&) = delete;
   ChildState& operator=(const ChildState&) = delete;
 
@@ -32,7 +32,7 @@ class ChildState {
   /// Throws std::system_error if the signal can't be sent. False if its end has been seen: then nothing is sent.
   bool send_signal(int signal);
   /// To it and all its descendants.
-  void signal_family(int signal) noexcept;
+  void signal_tree(int signal) noexcept;
   int pidfd() const noexcept { return pidfd_.get(); }
 
   const int pid;
@@ -43,8 +43,8 @@ class ChildState {
   os::ProcessStatus status_;
   const os::Fd pidfd_;
   /// Taken before the other one, and for longer: it looks at all processes.
-  std::mutex family_mutex_;
-  Family family_;
+  std::mutex tree_mutex_;
+  Descendants descendants_;
 };
 
 /// Waits for its end: the returncode. On cancel: the waiting ends, the program goes on.

@@ -14,16 +14,16 @@ namespace plait::detail {
 
 /// The name of the variable by which the descendants of a program are known. Its value is a list, with a token for each
 /// program that Plait started on the way, the outermost first.
-inline constexpr std::string_view kFamilyVariable = "PLAIT_FAMILY";
+inline constexpr std::string_view kAncestorsVariable = "PLAIT_ANCESTORS";
 
 /// A program and all its descendants: who carries its token in the environment, whose parent is one of them, and who
 /// was one before. One that was born outside of these three is not found: its parents had ended when it was first
 /// looked for, and it had begun a program with another environment, or may not be looked into (another user's).
-class Family {
+class Descendants {
  public:
   /// With a token that no other one has. Before the program is started.
-  Family();
-  /// The variable for the environment of the program, and of nobody else: "PLAIT_FAMILY=…". `inherited` is the value
+  Descendants();
+  /// The variable for the environment of the program, and of nobody else: "PLAIT_ANCESTORS=…". `inherited` is the value
   /// that the caller has, or "".
   std::string variable(std::string_view inherited) const;
 

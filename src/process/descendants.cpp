@@ -7,7 +7,7 @@
 //
 // A number in /proc may be another process's a moment later. So whoever is found is taken by a pidfd, and must still be
 // the one that was born at that time before the signal is sent.
-#include "plait/process/family.hpp"
+#include "plait/process/descendants.hpp"
 
 #include <csignal>
 #include <system_error>
@@ -33,43 +33,43 @@ void send_to(const os::ProcessEntry& process, int signal) {
 
 }  // namespace
 
-Family::Family() : born_after_(os::process_clock()) {
+Descendants::Descendants() : born_after_(os::process_clock()) {
   static const std::string mine = os::random_token();
   static constinit Atomic<unsigned> last{0};
   token_ = mine + '.' + std::to_string(last.fetch_add(1, std::memory_order_relaxed) + 1) + ';';
 }
 
-std::string Family::variable(std::string_view inherited) const {
-  return std::string(kFamilyVariable).append("=").append(inherited).append(token_);
+std::string Descendants::variable(std::string_view inherited) const {
+  return std::string(kAncestorsVariable).append("=").append(inherited).append(token_);
 }
 
-Family::Members Family::find(int root) {
+Descendants::Members Descendants::find(int root) {
   Members all = os::list_processes();
   const int self = os::process_id();
-  std::unordered_set<int> family;
+  std::unordered_set<int> tree;
   Members found;
   const auto add = [&](const os::ProcessEntry& each) {
-    if (each.pid == self || each.pid == root || !family.insert(each.pid).second) return;
+    if (each.pid == self || each.pid == root || !tree.insert(each.pid).second) return;
     known_.emplace(each.pid, each.start);
     if (!each.zombie) found.push_back(each);
   };
-  if (root > 0) family.insert(root);
+  if (root > 0) tree.insert(root);
   std::erase_if(all, [this](const os::ProcessEntry& each) { return each.start < born_after_; });
   for (const os::ProcessEntry& each : all) {
     if (known_.contains({each.pid, each.start}) || (!each.zombie && os::environment_contains(each.pid, token_)))
       add(each);
   }
-  for (std::size_t before = 0; before != family.size();) {
-    before = family.size();
+  for (std::size_t before = 0; before != tree.size();) {
+    before = tree.size();
     for (const os::ProcessEntry& each : all) {
-      if (family.contains(each.parent)) add(each);
+      if (tree.contains(each.parent)) add(each);
     }
   }
   return found;
 }
 
 /// Whether it was sent to anybody; SIGKILL goes to each once.
-bool Family::send_to_all(const Members& members, int signal) {
+bool Descendants::send_to_all(const Members& members, int signal) {
   bool any = false;
   for (const os::ProcessEntry& each : members) {
     if (signal == kKill && !killed_.emplace(each.pid, each.start).second) continue;
