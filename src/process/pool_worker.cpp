@@ -9,7 +9,10 @@
 #include "arena.hpp"
 #include "call_board.hpp"
 #include "plait/os/file.hpp"
+#include "plait/os/process.hpp"
 #include "plait/process/portable_call.hpp"
+#include "process_body.hpp"
+#include "protocol.hpp"
 
 namespace plait::detail {
 namespace {
@@ -29,7 +32,7 @@ class PoolProcess {
     for (std::uint64_t made = 0; made != most;) {
       if (self.dismissed.load(std::memory_order_acquire) != 0) return;
       if (const std::optional<std::uint32_t> index = board_.claim(number_)) {
-        make_call(board_.slot(*index));
+        make_call(*index);
         ++made;
         if (made == most) self.dismissed.store(1, std::memory_order_release);
         if (board_.finish(number_, *index)) ring();
@@ -40,7 +43,8 @@ class PoolProcess {
   }
 
  private:
-  void make_call(CallSlot& slot) {
+  void make_call(std::uint32_t index) {
+    CallSlot& slot = board_.slot(index);
     // The slot gets the result while the call may still be asked for its name.
     std::array<std::byte, CallSlot::kRoom> copy;
     std::span<const std::byte> message;
@@ -51,14 +55,33 @@ class PoolProcess {
     } else {
       message = {arena_.data() + slot.offset, slot.size};
     }
+    std::vector<os::Fd> descriptors;
+    if (slot.has_descriptors) descriptors = ask_for_descriptors(index);
     Encoder result{std::span(slot.room)};
-    Decoder call(message);
+    Decoder call(message, descriptors);
     run_call(call, result);
+    slot.has_descriptors = !result.descriptors().empty();
+    if (slot.has_descriptors) send_descriptors(index, result.descriptors());
     slot.size = result.size();
     slot.place = result.is_own() ? CallSlot::Place::outbox : CallSlot::Place::here;
     if (!result.is_own()) return;
     slot.offset = outbox_.allocate(result.size());
     std::memcpy(outbox_.at(slot.offset), result.bytes().data(), result.size());
+  }
+  static std::vector<os::Fd> ask_for_descriptors(std::uint32_t index) {
+    const os::Fd& program = program_channel();
+    Encoder question;
+    question.raw(index);
+    Message answer;
+    if (send(program, Say::ask, question.bytes()) != 0 || receive(program, answer, os::Patience::wait) != 1) {
+      os::exit_at_once(1);  // the program is gone
+    }
+    return std::move(answer.descriptors);
+  }
+  static void send_descriptors(std::uint32_t index, std::span<const os::Fd> descriptors) {
+    Encoder letter;
+    letter.raw(index);
+    send(program_channel(), Say::letter, letter.bytes(), numbers_of(descriptors));
   }
   void ring() noexcept {
     const std::uint64_t one = 1;

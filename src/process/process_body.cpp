@@ -57,7 +57,10 @@ bool is_interrupt(const std::exception_ptr& error) noexcept {
   }
 }
 
+const Order* own_order = nullptr;
+
 [[noreturn]] void run(Order& order) {
+  own_order = &order;
   os::name_this_thread(order.name);
   name_this_process(order.name);
   Role& role = this_role();
@@ -82,6 +85,8 @@ bool is_interrupt(const std::exception_ptr& error) noexcept {
 }
 
 }  // namespace
+
+const os::Fd& program_channel() noexcept { return own_order->channel; }
 
 void be_child(Order order, int parent) {
   if (!os::die_with_parent(parent)) os::exit_at_once(1);

@@ -14,4 +14,7 @@ namespace plait::detail {
 /// The same as a copy of a program, whose descriptors, directory and environment it has already.
 [[noreturn]] void be_copy(Order order, int parent);
 
+/// In such a process: the socket to its program.
+const os::Fd& program_channel() noexcept;
+
 }  // namespace plait::detail

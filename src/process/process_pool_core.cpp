@@ -238,19 +238,21 @@ void ProcessPoolCore::take_done(Orders& done) noexcept {
 void ProcessPoolCore::take(PoolOrder& order, Orders& done) noexcept {
   const CallSlot& slot = board_.slot(order.slot);
   order.phase = PoolOrder::Phase::ended;
-  if (slot.place == CallSlot::Place::outbox) {
-    order.outbox = workers_[CallSlot::worker_of(slot.state.load(std::memory_order_acquire))].outbox;
-  }
+  const Worker& worker = workers_[CallSlot::worker_of(slot.state.load(std::memory_order_acquire))];
+  if (slot.place == CallSlot::Place::outbox) order.outbox = worker.outbox;
+  if (slot.has_descriptors) order.sender = worker.process;
   done.push_back(order);
 }
 
 void ProcessPoolCore::read_result(PoolOrder& order) noexcept {
   const CallSlot& slot = board_.slot(order.slot);
+  std::vector<os::Fd> descriptors;
+  if (order.sender) descriptors = order.sender->take_letter(order.slot);
   if (!order.outbox) {
-    Decoder result({slot.room, std::min<std::size_t>(slot.size, CallSlot::kRoom)});
+    Decoder result({slot.room, std::min<std::size_t>(slot.size, CallSlot::kRoom)}, descriptors);
     return order.take(result);
   }
-  Decoder result({order.outbox->data() + slot.offset, slot.size});
+  Decoder result({order.outbox->data() + slot.offset, slot.size}, descriptors);
   order.take(result);
   Arena::release(*order.outbox, slot.offset);
 }
@@ -357,6 +359,9 @@ Task<> ProcessPoolCore::serve() {
       bell_.drain();
       board_.answer_bell();
       collect();
+      for (Number i = 0; i < used_.load(std::memory_order_relaxed); ++i) {
+        if (workers_[i].process) answer(i);
+      }
       end_cancelled(group);
       start_workers(group);
     }
@@ -410,6 +415,7 @@ void ProcessPoolCore::start_worker(TaskGroup& group, Number number) {
   }
   const std::string name = name_ + "-" + std::to_string(++last_name_);
   auto process = std::make_shared<ProcessState>(ProcessOptions{.name = name, .grace = grace_}, std::move(call));
+  process->listen([this] { bell_.signal(); });
   process->start();
   {
     const std::scoped_lock guard(lock_);
@@ -423,8 +429,25 @@ void ProcessPoolCore::start_worker(TaskGroup& group, Number number) {
 }
 
 Task<> ProcessPoolCore::watch(Number number) {
-  co_await wait_for_end(workers_[number].process);
+  const std::shared_ptr<ProcessState> process = workers_[number].process;
+  while (!process->look()) {
+    answer(number);
+    co_await readable(process->waitable());
+  }
   worker_ended(number);
+}
+
+/// The worker that asked for descriptors waits for them.
+void ProcessPoolCore::answer(Number number) {
+  const std::optional<std::uint32_t> slot = workers_[number].process->asked_for();
+  if (!slot) return;
+  PoolOrder* order = nullptr;
+  {
+    const std::scoped_lock guard(lock_);
+    order = orders_[*slot % CallBoard::kSlots];
+  }
+  // The order stays as long as the worker has its call.
+  if (order) workers_[number].process->answer(order->message.descriptors());
 }
 
 void ProcessPoolCore::worker_ended(Number number) {

@@ -88,6 +88,7 @@ class ProcessPoolCore : public std::enable_shared_from_this<ProcessPoolCore>, pu
   void start_workers(TaskGroup& group);
   void start_worker(TaskGroup& group, Number number);
   Task<> watch(Number number);
+  void answer(Number number);
   void worker_ended(Number number);
   void end_cancelled(TaskGroup& group);
   void dismiss(Number number) noexcept;

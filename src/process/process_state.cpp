@@ -98,12 +98,16 @@ int ProcessState::id() const {
 
 bool ProcessState::look() {
   bool ended = false;
+  bool asked = false;
   {
     std::scoped_lock guard(lock_);
+    const bool before = asked_.has_value();
     while (phase_ == Phase::running && take_message()) {
     }
+    asked = asked_ && !before;
     ended = phase_ == Phase::ended || phase_ == Phase::closed;
   }
+  if (asked && when_asked_) when_asked_();
   if (ended) ProcessRegistry::instance().remove(*this);
   return ended;
 }
@@ -114,6 +118,14 @@ bool ProcessState::take_message() {
   const int rc = receive(channel_, message, os::Patience::none);
   if (rc > 0 && message.what == Say::result) {
     take_result(std::move(message));
+    return true;
+  }
+  if (rc > 0 && message.what == Say::ask) {
+    asked_ = Decoder(message.bytes).raw<std::uint32_t>();
+    return true;
+  }
+  if (rc > 0 && message.what == Say::letter) {
+    letters_.push_back({Decoder(message.bytes).raw<std::uint32_t>(), std::move(message.descriptors)});
     return true;
   }
   if (rc > 0 && message.what == Say::exited) {
@@ -163,6 +175,28 @@ int ProcessState::waitable() const {
 int ProcessState::native_handle() const {
   std::scoped_lock guard(lock_);
   return pidfd_.get();
+}
+
+void ProcessState::listen(std::function<void()> asked) { when_asked_ = std::move(asked); }
+
+std::optional<std::uint32_t> ProcessState::asked_for() {
+  std::scoped_lock guard(lock_);
+  return std::exchange(asked_, std::nullopt);
+}
+
+void ProcessState::answer(std::span<const os::Fd> descriptors) {
+  std::scoped_lock guard(lock_);
+  if (phase_ == Phase::running) send(channel_, Say::letter, {}, numbers_of(descriptors));
+}
+
+std::vector<os::Fd> ProcessState::take_letter(std::uint32_t slot) {
+  look();
+  std::scoped_lock guard(lock_);
+  const auto at = std::ranges::find(letters_, slot, &Letter::slot);
+  if (at == letters_.end()) return {};
+  std::vector<os::Fd> descriptors = std::move(at->descriptors);
+  letters_.erase(at);
+  return descriptors;
 }
 
 void ProcessState::close() {

@@ -74,7 +74,7 @@ int receive(const os::Fd& socket, Message& message, os::Patience patience) {
   if (length <= 0) return static_cast<int>(length);
   Decoder packet({buffer.data(), static_cast<std::size_t>(length)});
   const auto head = packet.raw<Head>();
-  if (head.magic != kMagic || head.what > Say::exited) throw DecodeError("not a message of Plait's processes");
+  if (head.magic != kMagic || head.what > Say::letter) throw DecodeError("not a message of Plait's processes");
   message.what = head.what;
   if (!head.in_file) {
     const std::span<const std::byte> bytes = packet.bytes(head.size);

@@ -25,6 +25,8 @@ enum class Say : std::uint8_t {
   refused,  ///< there is no child: an errno
   result,   ///< child to program: what the call gave (run_call)
   exited,   ///< server to program: the exit code, or minus a signal
+  ask,      ///< worker of a pool to program: the slot whose call's descriptors it needs
+  letter,   ///< the answer; and from a worker, with the slot, the descriptors of a result
 };
 
 /// Their numbers.

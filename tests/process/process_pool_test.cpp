@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <numeric>
 #include <random>
 #include <ranges>
@@ -96,6 +97,24 @@ TEST(ProcessPool, ThrowsWhatACallThrew) {
     EXPECT_NE(remote_info(error)->story().pid, ::getpid());
   }
   EXPECT_EQ(pool.submit(throws_at, 4).result(), 4);
+}
+
+TEST(ProcessPool, DescriptorsGoAlongBothWays) {
+  ProcessPool pool(2);
+  shared::Value<int> sum(0);
+  const auto add = [](shared::Value<int> to, int n) {
+    shared::Lock lock = to.get_lock();
+    const std::scoped_lock guard(lock);
+    *to += n;
+    return to;
+  };
+  std::vector<Future<shared::Value<int>>> futures;
+  for (int i = 1; i <= 100; ++i) futures.push_back(pool.submit(add, sum, i));
+  for (auto& future : futures) {
+    const shared::Value<int> same = future.result();
+    EXPECT_EQ(&*same, &*sum);
+  }
+  EXPECT_EQ(*sum, 5050);
 }
 
 TEST(ProcessPool, ADeathFailsTheCallThatItWasIn) {

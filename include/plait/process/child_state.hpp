@@ -21,7 +21,10 @@ namespace plait::detail {
 class ChildState {
  public:
   ChildState(os::SpawnedProcess process, std::vector<std::string> args, Descendants descendants) noexcept
-      : pid(process.pid), args(std::move(args)), pidfd_(std::move(process.pidfd)), descendants_(std::move(descendants)) {}
+      : pid(process.pid),
+        args(std::move(args)),
+        pidfd_(std::move(process.pidfd)),
+        descendants_(std::move(descendants)) {}
   ChildState(const ChildState&) = delete;
   ChildState& operator=(const ChildState&) = delete;
 

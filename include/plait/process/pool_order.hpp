@@ -17,6 +17,7 @@
 namespace plait::detail {
 
 class ProcessPoolCore;
+class ProcessState;
 
 /// A call that a pool of processes makes, as the pool sees it.
 class PoolOrder : public Link {
@@ -36,6 +37,8 @@ class PoolOrder : public Link {
   std::uint64_t size = 0;
   /// Where the result lies, if it was too long: it outlives its worker.
   std::shared_ptr<const os::MemoryFile> outbox;
+  /// Who sent descriptors with the result.
+  std::shared_ptr<ProcessState> sender;
 
   /// What it gave, as `run_call` wrote it.
   virtual void take(Decoder& result) noexcept = 0;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +70,18 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   int waitable() const;
   /// Its pidfd.
   int native_handle() const;
+  /// What a worker of a pool and the program tell each other besides calls: descriptors that go with the message in a
+  /// slot. `asked` is called, on any thread, when the worker has asked for some.
+  struct Letter {
+    std::uint32_t slot;
+    std::vector<os::Fd> descriptors;
+  };
+  void listen(std::function<void()> asked);
+  /// The slot whose descriptors it has asked for and not got.
+  std::optional<std::uint32_t> asked_for();
+  void answer(std::span<const os::Fd> descriptors);
+  /// What came with the result in that slot.
+  std::vector<os::Fd> take_letter(std::uint32_t slot);
   /// Gives back its descriptors. Throws std::logic_error while it runs.
   void close();
   /// What its call gave, once it has ended; nothing if it ended by itself before.
@@ -96,6 +110,9 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   std::vector<std::byte> result_;
   std::vector<os::Fd> result_descriptors_;
   bool has_result_ = false;
+  std::function<void()> when_asked_;
+  std::optional<std::uint32_t> asked_;
+  std::vector<Letter> letters_;
 };
 
 /// Waits for the end. A cancel ends the waiting only.
