@@ -157,6 +157,15 @@ void Parker::wait(TimePoint deadline) noexcept {
   word_.compare_exchange_strong(expected, empty, std::memory_order_relaxed, std::memory_order_relaxed);
 }
 
+void Parker::wait_any(std::span<os::FutexWord> words, TimePoint deadline) noexcept {
+  std::uint32_t expected = empty;
+  if (!word_.compare_exchange_strong(expected, asleep, std::memory_order_acquire, std::memory_order_acquire)) return;
+  words[0] = {.word = &word_, .expected = asleep, .shared = false};
+  os::futex_wait_any(words, deadline);
+  expected = asleep;
+  word_.compare_exchange_strong(expected, empty, std::memory_order_relaxed, std::memory_order_relaxed);
+}
+
 bool Parker::spin() noexcept {
   if (has_one_processor()) return false;
   for (int i = 1; i <= spins_; ++i) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "plait/base/atomic.hpp"
@@ -10,6 +11,10 @@
 #include "plait/core/exceptions.hpp"
 #include "plait/core/scope.hpp"
 #include "plait/core/strand.hpp"
+
+namespace plait::os {
+struct FutexWord;
+}
 
 namespace plait::detail {
 
@@ -31,6 +36,8 @@ class Parker {
   bool take_token() noexcept;
   void give_token() noexcept;
   void wait(TimePoint deadline) noexcept;
+  /// As `wait`, and also while each of `words` is as expected. The first of them is left free for the parker's own.
+  void wait_any(std::span<os::FutexWord> words, TimePoint deadline) noexcept;
 
  private:
   bool spin() noexcept;

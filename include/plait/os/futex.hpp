@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "plait/base/atomic.hpp"
 #include "plait/base/time.hpp"
@@ -14,6 +15,22 @@ bool futex_wait(Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint d
 
 /// Wakes at most `count` waiters of `word`, whose memory may already be gone.
 void futex_wake(Atomic<std::uint32_t>& word, int count) noexcept;
+
+/// A word to wait for together with others.
+struct FutexWord {
+  Atomic<std::uint32_t>* word = nullptr;
+  std::uint32_t expected = 0;
+  bool shared = false;  ///< Other processes wake it.
+};
+/// The most words that can be waited for together.
+inline constexpr std::size_t kMostFutexWords = 128;
+
+/// Waits while each word is as expected, until `deadline`, a wake-up of any, or no reason at all (futex_waitv(2)). On
+/// kernels before 5.16 it sees a wake-up of the first shared word at once, and of the others within 50 ms.
+void futex_wait_any(std::span<const FutexWord> words, TimePoint deadline) noexcept;
+
+/// Wakes at most `count` waiters of a word in memory shared by processes; how many it woke.
+int futex_wake_shared(Atomic<std::uint32_t>& word, int count) noexcept;
 
 /// The kernel's id of the calling thread (gettid(2)).
 int thread_id() noexcept;
