@@ -29,7 +29,7 @@ void Encoder::grow(std::size_t size) {
 }
 
 void Encoder::refuse_depth() {
-  level_ = 0;
+  --level_;
   throw std::length_error("plait: a value nests more than " + std::to_string(kMostLevels) +
                           " levels deep, too deep to be sent to another process");
 }
@@ -39,6 +39,11 @@ os::Fd Decoder::descriptor() {
   os::Fd fd = std::move(descriptors_.front());
   descriptors_ = descriptors_.subspan(1);
   return fd;
+}
+
+void Decoder::refuse_depth() {
+  --level_;
+  refuse("values in it nest too deep");
 }
 
 void Decoder::refuse(const char* why) {

@@ -47,12 +47,12 @@ T read_as(Decoder& in) {
 
 /// For what is read by functions that call each other: no message makes them overflow the stack.
 template <class Coder>
-class Level {
+class NestingLevel {
  public:
-  explicit Level(Coder& coder) : coder_(coder) { coder_.enter(); }
-  Level(const Level&) = delete;
-  Level& operator=(const Level&) = delete;
-  ~Level() { coder_.leave(); }
+  explicit NestingLevel(Coder& coder) : coder_(coder) { coder_.enter(); }
+  NestingLevel(const NestingLevel&) = delete;
+  NestingLevel& operator=(const NestingLevel&) = delete;
+  ~NestingLevel() { coder_.leave(); }
 
  private:
   Coder& coder_;
@@ -163,7 +163,7 @@ class ElementsOut {
   }
 
  private:
-  Level<Encoder> level_;
+  NestingLevel<Encoder> level_;
   Encoder& out_;
   std::size_t n_;
   std::size_t first_;
@@ -186,7 +186,7 @@ class ElementsIn {
   }
 
  private:
-  Level<Decoder> level_;
+  NestingLevel<Decoder> level_;
   Decoder& in_;
   std::size_t n_;
   std::size_t left_;
@@ -297,12 +297,12 @@ struct Codec<T> {
   using Value = typename T::value_type;
   template <class V>
   static void write(Encoder& out, V&& value) {
-    const detail::Level level(out);
+    const detail::NestingLevel level(out);
     out.raw(value.has_value());
     if (value.has_value()) detail::write_as<Value>(out, detail::as_part_of<V>(*value));
   }
   static T read(Decoder& in) {
-    const detail::Level level(in);
+    const detail::NestingLevel level(in);
     T value;
     if (detail::read_as<bool>(in)) value.emplace(detail::read_as<Value>(in));
     return value;
@@ -316,13 +316,13 @@ struct Codec<Variant<A...>> {
   using T = Variant<A...>;
   template <class V>
   static void write(Encoder& out, V&& value) {
-    const detail::Level level(out);
+    const detail::NestingLevel level(out);
     if (value.valueless_by_exception()) detail::misuse("a variant without a value can't be sent to another process");
     out.raw(static_cast<std::uint32_t>(value.index()));
     detail::write_alternative<V, 0, A...>(out, value);
   }
   static T read(Decoder& in) {
-    const detail::Level level(in);
+    const detail::NestingLevel level(in);
     return detail::read_alternative<T, 0, A...>(in, in.raw<std::uint32_t>());
   }
 };
@@ -334,12 +334,12 @@ struct Codec<T> {
   using Value = std::remove_cv_t<typename T::element_type>;
   template <class V>
   static void write(Encoder& out, V&& value) {
-    const detail::Level level(out);
+    const detail::NestingLevel level(out);
     out.raw(value != nullptr);
     if (value != nullptr) detail::write_as<Value>(out, detail::as_part_of<V>(*value));
   }
   static T read(Decoder& in) {
-    const detail::Level level(in);
+    const detail::NestingLevel level(in);
     return detail::read_as<bool>(in) ? T(new Value(detail::read_as<Value>(in))) : T();
   }
 };

@@ -67,43 +67,43 @@ concept HasSerialize = requires(T& value, AnyArchive& archive) { value.serialize
                        requires(const T& value, AnyArchive& archive) { value.save(archive); };
 
 template <class T>
-concept Duration = requires(const T& t) {
+concept DurationLike = requires(const T& t) {
   typename T::rep;
   typename T::period;
   t.count();
 } && std::is_arithmetic_v<typename T::rep>;
 template <class T>
-concept TimePoint = requires(const T& t) {
+concept TimePointLike = requires(const T& t) {
   typename T::clock;
   t.time_since_epoch();
-} && Duration<typename T::duration>;
+} && DurationLike<typename T::duration>;
 template <class T>
-concept Complex = requires(const T& t) {
+concept ComplexLike = requires(const T& t) {
   typename T::value_type;
   t.real();
   t.imag();
 } && std::is_arithmetic_v<typename T::value_type>;
 template <class T>
-concept Bitset = requires(const T& t) {
+concept BitsetLike = requires(const T& t) {
   t.test(std::size_t{});
   t.to_ullong();
   ~t;
 };
 template <class T>
-concept TupleLike = requires { std::tuple_size<T>::value; };
+concept TupleShape = requires { std::tuple_size<T>::value; };
 template <class T>
-concept StdArray = TupleLike<T> && requires(T& t) {
+concept StdArray = TupleShape<T> && requires(T& t) {
   typename T::value_type;
   t.fill(t[0]);
 };
 template <class T>
-concept Path = requires(const T& t) {
+concept PathLike = requires(const T& t) {
   typename T::string_type;
   { t.native() } -> std::same_as<const typename T::string_type&>;
   t.filename();
 };
 template <class T>
-concept Optional = requires(T& t) {
+concept OptionalLike = requires(T& t) {
   typename T::value_type;
   t.has_value();
   *t;
@@ -111,14 +111,14 @@ concept Optional = requires(T& t) {
   t.emplace(std::declval<typename T::value_type>());
 };
 template <class T>
-concept Variant = requires(const T& t) {
+concept VariantLike = requires(const T& t) {
   t.index();
   t.valueless_by_exception();
 };
 
 /// A container owns its elements: it can be emptied.
 template <class T>
-concept Container = std::is_default_constructible_v<T> && requires(T& t, const T& c) {
+concept ContainerLike = std::is_default_constructible_v<T> && requires(T& t, const T& c) {
   typename T::value_type;
   c.begin();
   c.end();
@@ -126,11 +126,11 @@ concept Container = std::is_default_constructible_v<T> && requires(T& t, const T
   t.clear();
 };
 template <class T>
-concept Map = Container<T> && requires { typename T::mapped_type; };
+concept MapLike = ContainerLike<T> && requires { typename T::mapped_type; };
 template <class T>
-concept Set = Container<T> && requires { typename T::key_type; };
+concept SetLike = ContainerLike<T> && requires { typename T::key_type; };
 template <class T>
-concept Sequence = Container<T> && requires(T& t) { t.push_back(std::declval<typename T::value_type>()); };
+concept SequenceLike = ContainerLike<T> && requires(T& t) { t.push_back(std::declval<typename T::value_type>()); };
 
 template <class T>
 constexpr bool is_bytes() noexcept;
@@ -178,7 +178,7 @@ constexpr bool is_bytes() noexcept {
     return std::extent_v<T> != 0 && is_bytes_as_part<std::remove_cv_t<std::remove_extent_t<T>>>();
   } else if constexpr (!std::is_class_v<T> || !std::is_trivially_copyable_v<T> || HasOwnFunctions<T>) {
     return false;
-  } else if constexpr (Duration<T> || TimePoint<T> || Complex<T>) {
+  } else if constexpr (DurationLike<T> || TimePointLike<T> || ComplexLike<T>) {
     return true;
   } else if constexpr (StdArray<T>) {
     return is_bytes_as_part<typename T::value_type>();
@@ -196,7 +196,8 @@ constexpr bool has_boolean() noexcept {
     return true;
   } else if constexpr (std::is_array_v<T>) {
     return has_boolean<std::remove_cv_t<std::remove_extent_t<T>>>();
-  } else if constexpr (!std::is_class_v<T> || portable_bytes<T> || Duration<T> || TimePoint<T> || Complex<T>) {
+  } else if constexpr (!std::is_class_v<T> || portable_bytes<T> || DurationLike<T> || TimePointLike<T> ||
+                       ComplexLike<T>) {
     return false;
   } else if constexpr (StdArray<T>) {
     return has_boolean<typename T::value_type>();
@@ -209,8 +210,8 @@ constexpr bool has_boolean() noexcept {
 
 /// Whether elements lie side by side, to be copied at once.
 template <class T>
-concept Block = Sequence<T> && is_bytes_as_part<typename T::value_type>() && !has_boolean<typename T::value_type>() &&
-                requires(T& t, const typename T::value_type* p) {
+concept Block = SequenceLike<T> && is_bytes_as_part<typename T::value_type>() &&
+                !has_boolean<typename T::value_type>() && requires(T& t, const typename T::value_type* p) {
                   { t.data() } -> std::same_as<typename T::value_type*>;
                   t.resize(std::size_t{});
                   t.assign(p, p);
@@ -239,25 +240,25 @@ constexpr CodecKind codec_kind() {
     return array;
   } else if constexpr (!std::is_class_v<T>) {
     return none;
-  } else if constexpr (Bitset<T>) {
+  } else if constexpr (BitsetLike<T>) {
     return bitset;
-  } else if constexpr (Path<T>) {
+  } else if constexpr (PathLike<T>) {
     return path;
-  } else if constexpr (Variant<T>) {
+  } else if constexpr (VariantLike<T>) {
     return variant;
-  } else if constexpr (Optional<T>) {
+  } else if constexpr (OptionalLike<T>) {
     return optional;
   } else if constexpr (is_unique_ptr<T>) {
     return unique_ptr;
   } else if constexpr (Block<T>) {
     return block;
-  } else if constexpr (Map<T>) {
+  } else if constexpr (MapLike<T>) {
     return map;
-  } else if constexpr (Set<T>) {
+  } else if constexpr (SetLike<T>) {
     return set;
-  } else if constexpr (Sequence<T>) {
+  } else if constexpr (SequenceLike<T>) {
     return sequence;
-  } else if constexpr (TupleLike<T>) {
+  } else if constexpr (TupleShape<T>) {
     return tuple;
   } else if constexpr (has_members<T>()) {
     return members;

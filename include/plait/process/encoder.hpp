@@ -80,7 +80,12 @@ class Encoder {
     if (descriptors < descriptors_.size()) {
       descriptors_.erase(descriptors_.begin() + static_cast<std::ptrdiff_t>(descriptors), descriptors_.end());
     }
-    level_ = 0;
+  }
+  /// Writes over what was written at `at`.
+  template <class T>
+    requires std::is_trivially_copyable_v<T>
+  void overwrite(std::size_t at, const T& value) noexcept {
+    std::memcpy(begin_ + at, &value, sizeof value);
   }
 
   /// One level deeper; `leave` for each. Throws std::length_error.
@@ -145,13 +150,21 @@ class Decoder {
   }
   /// The next descriptor, which is the caller's from now on.
   os::Fd descriptor();
+  /// The next `size` bytes as a message of their own, without descriptors.
+  Decoder part(std::size_t size) {
+    Decoder part(bytes(size));
+    part.level_ = level_;
+    return part;
+  }
+  /// All bytes that are left, without taking them.
+  std::span<const std::byte> rest() const noexcept { return {at_, end_}; }
   /// How many bytes there are still.
   std::size_t left() const noexcept { return static_cast<std::size_t>(end_ - at_); }
 
   /// One level deeper; `leave` for each.
   void enter() {
     if (++level_ > Encoder::kMostLevels) [[unlikely]]
-      refuse("values in it nest too deep");
+      refuse_depth();
   }
   /// One level up again.
   void leave() noexcept { --level_; }
@@ -160,6 +173,8 @@ class Decoder {
   [[noreturn]] static void refuse(const char* why = "it ends too early");
 
  private:
+  [[noreturn]] void refuse_depth();
+
   const std::byte* at_;
   const std::byte* end_;
   unsigned level_ = 0;

@@ -51,16 +51,16 @@ concept KeepsState = requires { requires !std::is_empty_v<typename T::key_compar
   requires !std::is_empty_v<typename T::hasher>;
 } || requires { requires !std::is_empty_v<typename T::key_equal>; };
 template <class T>
-concept Called = requires { &T::operator(); };
+concept CalledLike = requires { &T::operator(); };
 template <class T>
-concept View = requires(const T& t) {
+concept ViewLike = requires(const T& t) {
   t.data();
   t.size();
 };
 template <class T>
-concept Shared = requires(const T& t) { t.use_count(); };
+concept SharedLike = requires(const T& t) { t.use_count(); };
 template <class T>
-concept Lockable = requires(T& t) {
+concept LockableLike = requires(T& t) {
   t.lock();
   t.unlock();
 };
@@ -74,15 +74,15 @@ constexpr Refusal why_not() noexcept {
     return Refusal::reference;
   } else if constexpr (!std::is_class_v<T>) {
     return Refusal::other;
-  } else if constexpr (Shared<T>) {
+  } else if constexpr (SharedLike<T>) {
     return Refusal::shared;
-  } else if constexpr (Lockable<T>) {
+  } else if constexpr (LockableLike<T>) {
     return Refusal::mutex;
-  } else if constexpr (View<T>) {
+  } else if constexpr (ViewLike<T>) {
     return Refusal::view;
   } else if constexpr (std::is_aggregate_v<T>) {
     return Refusal::many;
-  } else if constexpr (Called<T>) {
+  } else if constexpr (CalledLike<T>) {
     return Refusal::closure;
   } else {
     return Refusal::other;
