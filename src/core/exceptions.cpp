@@ -12,14 +12,6 @@
 namespace plait {
 namespace {
 
-std::string type_name(const std::type_info& type) {
-  int status = 0;
-  char* demangled = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
-  std::string name = status == 0 ? demangled : type.name();
-  std::free(demangled);
-  return name;
-}
-
 /// One error a line, groups indented below their message.
 void append_tree(std::string& text, const std::vector<std::exception_ptr>& errors, const std::string& indent) {
   for (std::size_t i = 0; i < errors.size(); ++i) {
@@ -38,6 +30,14 @@ void append_tree(std::string& text, const std::vector<std::exception_ptr>& error
 
 }  // namespace
 
+std::string detail::type_name(const std::type_info& type) {
+  int status = 0;
+  char* demangled = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string name = status == 0 ? demangled : type.name();
+  std::free(demangled);
+  return name;
+}
+
 bool detail::is_cancelled(const std::exception_ptr& error) noexcept {
   const std::type_info* type = error ? error.__cxa_exception_type() : nullptr;
   return type && *type == typeid(Cancelled);
@@ -47,13 +47,15 @@ std::string describe(const std::exception_ptr& error) {
   if (!error) return "no error";
   try {
     std::rethrow_exception(error);
+  } catch (const detail::Described& e) {
+    return e.description();
   } catch (const std::exception& e) {
-    return type_name(typeid(e)) + ": " + e.what();
+    return detail::type_name(typeid(e)) + ": " + e.what();
   } catch (const Cancelled&) {
     return "plait::Cancelled";
   } catch (...) {
     const std::type_info* type = abi::__cxa_current_exception_type();
-    return type ? type_name(*type) : "unknown error";
+    return type ? detail::type_name(*type) : "unknown error";
   }
 }
 

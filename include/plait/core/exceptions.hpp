@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,21 @@ class KeyboardInterrupt {
 };
 
 namespace detail {
+
+/// A base of exceptions that `describe` asks for their text.
+class Described {
+ public:
+  virtual std::string description() const = 0;
+
+ protected:
+  Described() = default;
+  Described(const Described&) = default;
+  Described& operator=(const Described&) = default;
+  virtual ~Described() = default;
+};
+
+/// The name of a type as people write it.
+std::string type_name(const std::type_info& type);
 
 /// The exception is a Cancelled. Much cheaper than to rethrow it and see.
 bool is_cancelled(const std::exception_ptr& error) noexcept;

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "plait/process/code_place.hpp"
+
+#include <string>
+#include <string_view>
+
+#include "plait/base/contract.hpp"
+
+// A place is the id of its module, an offset, and, for what is not in the program itself, the path, so that who lacks
+// it can name it. The receiver finds the module in its own table, and believes the offset only if a constant or
+// function can lie there; what it is for, the caller sees by its magic. The ids of the builds are equal, so these are
+// the same constants, and loading at another address changes nothing.
+
+namespace plait::detail {
+namespace {
+
+const os::Module& module_by(const os::ModuleId& id, std::string_view path) {
+  if (const os::Module* const module = os::find_module(id)) return *module;
+  if (path.empty()) {
+    throw UnknownCall("plait: a call came from another build of this program (its build-id is " + os::id_text(id) +
+                      ", here it is " + os::id_text(os::program_module().id()) +
+                      "): start both processes from the same file");
+  }
+  throw UnknownCall("plait: a call needs " + std::string(path) + " (build-id " + os::id_text(id) +
+                    "), which is not loaded in this process: load the same file here before the call, for example in "
+                    "the pool's initializer");
+}
+
+[[noreturn]] void refuse_place(const os::Module& home, std::uint64_t offset) {
+  throw UnknownCall("plait: there is nothing to call at offset " + std::to_string(offset) + " of " + home.path() +
+                    ", though its build-id is right: the message is damaged, or was written by something else");
+}
+
+struct Place {
+  const os::Module& home;
+  std::uint64_t offset;
+  std::uintptr_t address() const noexcept { return home.base() + offset; }
+};
+
+Place read_place(Decoder& in) {
+  const auto id = in.raw<os::ModuleId>();
+  const auto offset = in.raw<std::uint64_t>();
+  const auto length = in.raw<std::uint16_t>();
+  const std::span<const std::byte> path = in.bytes(length);
+  return {module_by(id, {reinterpret_cast<const char*>(path.data()), path.size()}), offset};
+}
+
+}  // namespace
+
+CodePlace place_of(const void* address) {
+  const os::Module* const home = os::module_of(address);
+  if (home == nullptr) {
+    misuse(
+        "a function that is in no file (made at run time) can't be called in another process, which does not have it");
+  }
+  return {home->id(), reinterpret_cast<std::uintptr_t>(address) - home->base(), home};
+}
+
+void write_place(Encoder& out, const CodePlace& place) {
+  const std::string_view path = place.home->is_program() ? std::string_view() : place.home->path();
+  const auto length = static_cast<std::uint16_t>(path.size());
+  std::byte* const to = out.place(sizeof place.module + sizeof place.offset + sizeof length);
+  std::memcpy(to, &place.module, sizeof place.module);
+  std::memcpy(to + sizeof place.module, &place.offset, sizeof place.offset);
+  std::memcpy(to + sizeof place.module + sizeof place.offset, &length, sizeof length);
+  out.bytes(path.data(), length);
+}
+
+void write_function(Encoder& out, const void* function, const os::Module& home) {
+  const auto address = reinterpret_cast<std::uintptr_t>(function);
+  if (function == nullptr) {
+    misuse("a null pointer to a function can't be called in another process: give the call a function");
+  }
+  const bool at_home = home.holds(address, 1, true);
+  out.raw(at_home);
+  if (at_home) {
+    out.raw(std::uint64_t{address - home.base()});
+  } else {
+    write_place(out, place_of(function));
+  }
+}
+
+const void* read_function(Decoder& in, const os::Module& home) {
+  const bool at_home = in.raw<unsigned char>() != 0;
+  const Place place = at_home ? Place{home, in.raw<std::uint64_t>()} : read_place(in);
+  if (!place.home.holds(place.address(), 1, true)) refuse_place(place.home, place.offset);
+  return reinterpret_cast<const void*>(place.address());
+}
+
+FoundConstant read_constant(Decoder& in, std::size_t size) {
+  const Place place = read_place(in);
+  const std::uintptr_t address = place.address();
+  if (address % alignof(std::uintptr_t) != 0 || !place.home.holds(address, size, false)) {
+    refuse_place(place.home, place.offset);
+  }
+  return {reinterpret_cast<const void*>(address), &place.home};
+}
+
+void refuse_constant(const FoundConstant& constant) {
+  refuse_place(*constant.home, reinterpret_cast<std::uintptr_t>(constant.address) - constant.home->base());
+}
+
+}  // namespace plait::detail
