@@ -37,7 +37,10 @@ class Forked {
     ::_exit(::testing::Test::HasFailure() ? 1 : 0);
   }
   Forked(Forked&& other) noexcept : id_(std::exchange(other.id_, -1)) {}
-  Forked& operator=(Forked&&) = delete;
+  Forked& operator=(Forked&& other) noexcept {
+    std::swap(id_, other.id_);
+    return *this;
+  }
   ~Forked() {
     if (id_ > 0) kill();
   }

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <type_traits>
+#include <utility>
 
 #include "plait/process/shared_lock.hpp"
 
@@ -20,8 +21,14 @@ class Value {
   static_assert(alignof(T) <= detail::SharedSegment::kHeader, "A shared::Value is aligned to 64 bytes at most.");
 
  public:
-  /// A new Value. Throws std::system_error.
-  explicit Value(const T& value = T()) : Value(make()) { std::construct_at(&**this, value); }
+  /// A new Value, T(). Throws std::system_error.
+  Value() : Value(make()) { std::construct_at(&**this); }
+  /// A new Value, T(arguments…). Throws std::system_error.
+  template <class... Args>
+    requires(sizeof...(Args) > 0 && std::is_constructible_v<T, Args...>)
+  explicit Value(Args&&... arguments) : Value(make()) {
+    std::construct_at(&**this, std::forward<Args>(arguments)...);
+  }
 
   /// The object itself. Whoever changes it while others read it needs a lock, or atomics.
   T& operator*() const noexcept { return handle_.template at<T>(kOffset); }
