@@ -17,6 +17,8 @@ namespace plait::detail {
 ///     bool promising() const noexcept; // a cheap look: an attempt may succeed
 ///     R take();                        // the result
 ///     bool give_back() noexcept;       // optional, as for Leaf
+///     void leave() noexcept;           // optional, in place of the one here: the wait ends in vain
+///     static constexpr bool kSleepsAtOnce;  // optional: a thread does not spin first
 ///
 /// A task's waits are tried again by SharedWatch; a thread sleeps on the words itself, together with its own parker, so
 /// that a cancel reaches it. In virtual time a thread waits as a task does. `gate` is where it queues: a wait that has
@@ -30,6 +32,7 @@ class SharedLeaf : public Leaf<Derived>, public SharedWait {
   bool try_now() {
     if (self().attempt(nullptr)) [[likely]]
       return true;
+    if constexpr (requires { Derived::kSleepsAtOnce; }) return false;
     return this->strand->kind == Strand::Kind::thread && !test_clock() && spin();
   }
   bool enqueue() {
@@ -41,7 +44,7 @@ class SharedLeaf : public Leaf<Derived>, public SharedWait {
   bool withdraw() noexcept {
     if (sleeps_) return true;
     if (!SharedWatch::remove(*this)) return false;
-    leave();
+    self().leave();
     return true;
   }
 
@@ -69,16 +72,19 @@ class SharedLeaf : public Leaf<Derived>, public SharedWait {
     return true;
   }
 
- protected:
-  static constexpr auto kHunger = std::chrono::milliseconds(1);
-  static constexpr int kLeastPatience = 64, kMostPatience = 4096;
-
-  Derived& self() noexcept { return static_cast<Derived&>(*this); }
   /// Ends a wait in vain: a wake-up that was for this one may be for another.
   void leave() noexcept {
     be_fed();
     if (gate_) gate_->notify(1);
   }
+
+ protected:
+  static constexpr auto kHunger = std::chrono::milliseconds(1);
+  static constexpr int kLeastPatience = 64, kMostPatience = 4096;
+
+  Derived& self() noexcept { return static_cast<Derived&>(*this); }
+  /// A thread that sleeps on the words itself; else SharedWatch has the wait.
+  bool sleeps() const noexcept { return sleeps_; }
 
  private:
   /// A thread's wait, as the object's segment counts it.
@@ -91,7 +97,7 @@ class SharedLeaf : public Leaf<Derived>, public SharedWait {
     Counted& operator=(const Counted&) = delete;
     ~Counted() {
       leaf_.segment->waits.fetch_sub(1, std::memory_order_release);
-      done ? leaf_.be_fed() : leaf_.leave();
+      done ? leaf_.be_fed() : leaf_.self().leave();
     }
     bool done = false;
 
@@ -154,14 +160,13 @@ class SharedLeaf : public Leaf<Derived>, public SharedWait {
       if (may_be_cancelled) s.end_wait();
       s.record->set(StrandState::running);
       sleeps_ = false;
-      if (this->claim() == Claim::aborted) throw Cancelled{};
+      if (may_be_cancelled && this->claim() == Claim::aborted) throw Cancelled{};
       learn(now() - begin);
     }
   }
 
   SharedGate* const gate_;
   const WaitKind kind_;
-  /// A thread that sleeps on the words itself; else SharedWatch has the wait.
   bool sleeps_ = false;
   bool hungry_ = false;
   TimePoint since_{};
