@@ -2,6 +2,7 @@
 #include "plait/os/socket.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -217,6 +218,11 @@ int pending_error(int fd) noexcept {
 }
 
 int shutdown_write(int fd) noexcept { return ::shutdown(fd, SHUT_WR) == 0 ? 0 : -errno; }
+
+void set_nonblocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) throw_error(errno, "fcntl(O_NONBLOCK)");
+}
 
 int poll_now(int fd, std::uint32_t events) noexcept {
   pollfd watched{.fd = fd, .events = static_cast<short>(events), .revents = 0};

@@ -58,6 +58,9 @@ std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port);
 Fd tcp_socket(int family);
 /// A listening one, which its accepted sockets inherit TCP_NODELAY from. Throws std::system_error.
 Fd listen_on(const SocketAddress& address, int backlog);
+/// From now on reads and writes fail with EAGAIN where they would wait (fcntl(2), O_NONBLOCK). Throws
+/// std::system_error.
+void set_nonblocking(int fd);
 /// The address that a socket is bound to.
 SocketAddress local_address(int fd) noexcept;
 

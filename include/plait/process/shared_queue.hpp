@@ -35,6 +35,7 @@ class Queue {
   /// Puts an item; waits while the queue is full. In a task `co_await`, in a thread `sync_wait`. The item is encoded
   /// here, and throws what that throws. Throws QueueShutDown if the queue is or gets shut down; the item was then not
   /// put. On cancel: it was not put; if it had just been put that stays so, and the next checkpoint throws.
+  /// On g++-12 name an aggregate before you put it, and std::move the name (docs/design/compilers.md).
   template <class U = T>
   [[nodiscard]] auto put(U&& item) const {
     return detail::SharedQueuePut<T>(handle_, std::forward<U>(item));
