@@ -27,8 +27,7 @@ using Message = std::array<char, 64>;
 
 template <class T>
 T& shared_memory() {
-  void* place =
-      ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  void* place = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   return *new (place) T;
 }
 
