@@ -146,10 +146,12 @@ std::pair<Connection<T>, Connection<T>> pipe() {
 /// An end is moved across: the receiver has it, and the sender none.
 template <class T>
 struct Codec<shared::Connection<T>> {
+  /// Takes the end from the sender.
   static void write(Encoder& encoder, shared::Connection<T>&& connection) {
     static_cast<void>(connection.end_.fd());
     encoder.descriptor(connection.end_.release());
   }
+  /// Gives it to the receiver.
   static shared::Connection<T> read(Decoder& decoder) {
     return shared::Connection<T>(detail::ConnectionEnd(decoder.descriptor()));
   }

@@ -92,7 +92,9 @@ class Memory : public Array<std::byte> {
 /// An Array crosses as its memory file: both processes have the same elements.
 template <class T>
 struct plait::Codec<plait::shared::Array<T>> {
+  /// The memory file, as a descriptor.
   static void write(Encoder& encoder, const shared::Array<T>& array) { array.handle_.write(encoder); }
+  /// A handle of the same.
   static shared::Array<T> read(Decoder& decoder) {
     return shared::Array<T>(detail::SharedHandle::read(decoder, detail::SharedKind::array, shared::Array<T>::kOffset));
   }

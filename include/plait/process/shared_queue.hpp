@@ -94,7 +94,9 @@ class Queue {
 /// A Queue crosses as its memory file: both processes have the same Queue.
 template <class T>
 struct plait::Codec<plait::shared::Queue<T>> {
+  /// The memory file, as a descriptor.
   static void write(Encoder& encoder, const shared::Queue<T>& queue) { queue.handle_.write(encoder); }
+  /// A handle of the same.
   static shared::Queue<T> read(Decoder& decoder) {
     return shared::Queue<T>(
         detail::SharedHandle::read(decoder, detail::SharedKind::queue, sizeof(detail::SharedQueueState)));

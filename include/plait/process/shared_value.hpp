@@ -57,7 +57,9 @@ class Value {
 /// A Value crosses as its memory file: both processes have the same object.
 template <class T>
 struct plait::Codec<plait::shared::Value<T>> {
+  /// The memory file, as a descriptor.
   static void write(Encoder& encoder, const shared::Value<T>& value) { value.handle_.write(encoder); }
+  /// A handle of the same.
   static shared::Value<T> read(Decoder& decoder) {
     return shared::Value<T>(
         detail::SharedHandle::read(decoder, detail::SharedKind::value, shared::Value<T>::kOffset + sizeof(T)));
