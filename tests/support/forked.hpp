@@ -11,6 +11,11 @@
 #include <thread>
 #include <utility>
 
+#if defined(__SANITIZE_THREAD__)
+/// Children of a program with threads start threads of their own.
+extern "C" [[gnu::used]] inline const char* __tsan_default_options() { return "die_after_fork=0"; }
+#endif
+
 namespace plait::test {
 
 /// Waits, a test's minute at most, until `condition()`.
