@@ -5,6 +5,9 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 install(TARGETS plait EXPORT plaitTargets FILE_SET HEADERS)
+if(TARGET plait_main)
+  install(TARGETS plait_main EXPORT plaitTargets)
+endif()
 install(EXPORT plaitTargets NAMESPACE plait:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/plait)
 get_target_property(plait_type plait TYPE)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/plaitConfig.cmake.in ${PROJECT_BINARY_DIR}/plaitConfig.cmake
@@ -15,7 +18,10 @@ install(FILES ${PROJECT_BINARY_DIR}/plaitConfig.cmake ${PROJECT_BINARY_DIR}/plai
 
 # A static library has no record of what it needs, so its .pc file names all of it without `--static`.
 set(plait_pc_requires)
-set(plait_pc_libs "-lplait -pthread")
+set(plait_pc_libs "-lplait -pthread -Wl,--wrap=main")
+if(TARGET plait_main)
+  string(PREPEND plait_pc_libs "-lplait_main ")
+endif()
 if(plait_type STREQUAL STATIC_LIBRARY AND liburing_FOUND)
   set(plait_pc_requires liburing)
 endif()

@@ -180,11 +180,10 @@ void FutureStateBase::drop_handle() noexcept {
 }
 
 Crew* FutureStateBase::begin_wait_in_thread(bool forever) {
-  Crew* const crew = this_thread_strand().crew;
-  if (!crew || done()) return nullptr;
+  if (done()) return nullptr;
   this_thread_strand().checkpoint();
-  if (forever) run_here();
-  return done() ? nullptr : crew;
+  if (forever) help_here();
+  return done() ? nullptr : this_thread_strand().crew;
 }
 
 bool FutureStateBase::send_message() noexcept {

@@ -28,7 +28,7 @@ bool out_of_resources(std::int64_t result) noexcept {
 /// The connect of a stream that does not exist yet.
 class Connect : public IoLeaf<Connect> {
  public:
-  explicit Connect(StreamState& stream) noexcept : IoLeaf(Kind::connect, &stream) {
+  explicit Connect(SocketState& stream) noexcept : IoLeaf(Kind::connect, &stream) {
     buffer = const_cast<os::SocketAddress*>(&stream.peer);
   }
   std::int64_t take() const noexcept { return result; }
@@ -54,9 +54,9 @@ std::uint16_t checked_port(int port) {
 }
 
 /// A socket for one address; null, with minus an errno, where there is none of its family.
-std::unique_ptr<StreamState> unconnected(const os::SocketAddress& address, std::int64_t& error) {
+std::shared_ptr<SocketState> unconnected(const os::SocketAddress& address, std::int64_t& error) {
   try {
-    return std::make_unique<StreamState>(os::tcp_socket(address.family()), address);
+    return std::make_shared<SocketState>(os::tcp_socket(address.family()), address);
   } catch (const std::system_error& refusal) {
     error = -refusal.code().value();
     return nullptr;
@@ -114,7 +114,7 @@ Stream Accept::take() {
     }
     IoDescriptor::fail(result, "accept on", descriptor);
   }
-  return Stream(std::make_unique<StreamState>(os::Fd(static_cast<int>(result)), peer_));
+  return Stream(std::make_shared<SocketState>(os::Fd(static_cast<int>(result)), peer_));
 }
 
 }  // namespace detail

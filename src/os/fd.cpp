@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "plait/os/fd.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 #include <system_error>
 
@@ -12,6 +14,12 @@ void close_fd(int fd) noexcept { ::close(fd); }
 
 void throw_error(int error, std::string_view what) {
   throw std::system_error(error, std::generic_category(), std::string(what));
+}
+
+Fd duplicate(int fd) {
+  Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!copy.valid()) throw_error(errno, "duplicate a descriptor");
+  return copy;
 }
 
 }  // namespace plait::os

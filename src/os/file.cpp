@@ -35,6 +35,14 @@ OpenedFile look_at_opened(Fd fd) noexcept {
   return {0, std::move(fd), waits};
 }
 
+Fd open_path(const std::string& path, FileUse use) {
+  constexpr int kFlags[] = {O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC, O_WRONLY | O_CREAT | O_APPEND, O_RDWR};
+  const int flags = kFlags[static_cast<int>(use)] | O_CLOEXEC;
+  const std::int64_t fd = retried([&] { return ::open(path.c_str(), flags, 0666); });
+  if (fd < 0) throw_error(static_cast<int>(-fd), "open \"" + path + "\"");
+  return Fd(static_cast<int>(fd));
+}
+
 std::int64_t read_file(int fd, void* buffer, std::size_t length, std::int64_t offset) noexcept {
   return retried([&] { return offset < 0 ? ::read(fd, buffer, length) : ::pread(fd, buffer, length, offset); });
 }

@@ -55,6 +55,17 @@ void* map_memory_file(const char* name, std::size_t size) noexcept {
   return start;
 }
 
+Fd memory_file_of(std::span<const std::byte> bytes) {
+  Fd file(create_memory_file("plait-message"));
+  if (!file.valid()) throw_error(errno, "memfd_create");
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
+    if (written < 0 && errno != EINTR) throw_error(errno, "write to a memory file");
+    if (written > 0) bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return file;
+}
+
 void* map_private_memory(std::size_t size) noexcept {
   void* start = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return start == MAP_FAILED ? nullptr : start;

@@ -17,6 +17,7 @@
 #include "plait/base/spin_lock.hpp"
 #include "plait/core/hooks.hpp"
 #include "plait/os/futex.hpp"
+#include "plait/os/shared_memory.hpp"
 
 namespace plait::detail {
 namespace {
@@ -30,6 +31,18 @@ struct LoopPool {
 constinit LoopPool loop_pool;
 
 }  // namespace
+
+/// A copy of this process shares the pollers of all loops with it, so it never touches them.
+void EventLoop::forget_in_copies() noexcept {
+  static const bool once = [] {
+    os::in_each_forked_child([] {
+      loop_pool.free = nullptr;
+      set_current(nullptr);
+    });
+    return true;
+  }();
+  static_cast<void>(once);
+}
 
 EventLoop::EventLoop(std::unique_ptr<Poller> poller) : poller_(std::move(poller)) {}
 EventLoop::~EventLoop() = default;
@@ -51,6 +64,7 @@ EventLoop& EventLoop::borrow(std::string_view choice) {
       return loop;
     }
   }
+  forget_in_copies();
   return *new EventLoop(make_poller(poller));
 }
 

@@ -4,20 +4,26 @@
 #include <cerrno>
 #include <cstddef>
 
+#include "plait/os/epoll.hpp"
 #include "plait/os/file.hpp"
+#include "plait/os/pipe.hpp"
 #include "plait/os/socket.hpp"
 
 namespace plait::detail {
 namespace {
 
+std::int64_t send_once(const IoOperation& operation) noexcept {
+  const char* from = static_cast<const char*>(operation.buffer) + operation.done;
+  const std::size_t left = operation.length - operation.done;
+  if (operation.kind == IoOperation::Kind::send) return os::send(operation.fd, from, left);
+  if (operation.offset < 0) return os::write_pipe(operation.fd, from, left);
+  return os::write_file(operation.fd, from, left, operation.offset + static_cast<std::int64_t>(operation.done));
+}
+
 /// Sends as much as goes. The result is the count of all bytes, or an error.
 std::int64_t send_more(IoOperation& operation) noexcept {
   while (true) {
-    const char* from = static_cast<const char*>(operation.buffer) + operation.done;
-    const std::size_t left = operation.length - operation.done;
-    const std::int64_t n = operation.kind == IoOperation::Kind::send
-                               ? os::send(operation.fd, from, left)
-                               : os::write_file(operation.fd, from, left, operation.offset);
+    const std::int64_t n = send_once(operation);
     if (n < 0) return n;
     operation.done += static_cast<std::size_t>(n);
     if (operation.done == operation.length) return static_cast<std::int64_t>(operation.length);
@@ -30,6 +36,11 @@ std::int64_t send_more(IoOperation& operation) noexcept {
 
 std::int64_t call_now(IoOperation& operation) noexcept {
   switch (operation.kind) {
+    case IoOperation::Kind::readable:
+    case IoOperation::Kind::writable: {
+      const int now = os::poll_now(operation.fd, operation.reads() ? os::kEpollIn : os::kEpollOut);
+      return now > 0 ? 0 : now == 0 ? -EAGAIN : now;
+    }
     case IoOperation::Kind::receive:
       return os::receive(operation.fd, operation.buffer, operation.length);
     case IoOperation::Kind::read:

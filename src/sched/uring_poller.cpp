@@ -25,6 +25,7 @@
 #include <string>
 #include <utility>
 
+#include "io_call.hpp"
 #include "plait/base/contract.hpp"
 #include "plait/os/socket.hpp"
 
@@ -53,6 +54,11 @@ IoOperation& operation_of(std::uint64_t mark) noexcept {
 
 bool writes(const IoOperation& operation) noexcept {
   return operation.kind == IoOperation::Kind::send || operation.kind == IoOperation::Kind::write;
+}
+
+/// A write to a pipe is made by the loop itself, for the kernel would raise SIGPIPE; it only waits for room.
+bool writes_pipe(const IoOperation& operation) noexcept {
+  return operation.kind == IoOperation::Kind::write && operation.offset < 0 && operation.descriptor != nullptr;
 }
 
 void prepare(io_uring_sqe& entry, IoOperation& operation) noexcept {
@@ -112,6 +118,10 @@ enum class Next : std::uint8_t { finish, again, poll };
 Next next_step(IoOperation& operation, int result) noexcept {
   using Kind = IoOperation::Kind;
   if (operation.stage & (kCancelling | kCancelDue)) return Next::finish;
+  if (writes_pipe(operation)) {
+    operation.result = result < 0 && !interrupted(result) ? result : call_now(operation);
+    return would_block(operation.result) ? Next::poll : Next::finish;
+  }
   if (operation.stage & kPolling) return operation.kind == Kind::connect ? Next::finish : Next::again;
   if (interrupted(result)) return Next::again;
   if (result == -EAGAIN && operation.kind != Kind::connect) return Next::poll;
@@ -130,6 +140,7 @@ std::int64_t outcome_of(const IoOperation& operation, int result) noexcept {
   if (cancelled && !happened && stopped) {
     return operation.closed ? IoOperation::kClosed : IoOperation::kAborted;
   }
+  if (writes_pipe(operation)) return operation.result;
   if (operation.kind == Kind::connect && operation.stage & kPolling) return os::pending_error(operation.fd);
   if (operation.kind == Kind::readable || operation.kind == Kind::writable) return std::min(result, 0);
   return result;
@@ -171,8 +182,13 @@ void UringPoller::queue_waker() noexcept {
 }
 
 bool UringPoller::start(IoOperation& operation) noexcept {
-  ++in_flight_;
   operation.stage = operation.descriptor ? 0 : kForeign;
+  if (writes_pipe(operation)) {
+    operation.result = call_now(operation);
+    if (!would_block(operation.result)) return true;
+    operation.stage = kPolling;
+  }
+  ++in_flight_;
   queue(operation);
   // Its owner may close it at any time; then the kernel must have its own reference to the file.
   if (operation.kind <= IoOperation::Kind::writable) ring_->submit();

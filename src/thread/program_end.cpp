@@ -11,6 +11,7 @@
 #include "plait/core/hooks.hpp"
 #include "plait/os/futex.hpp"
 #include "plait/os/thread.hpp"
+#include "plait/thread/program_end.hpp"
 #include "pool_threads.hpp"
 #include "thread_registry.hpp"
 
@@ -19,6 +20,14 @@ namespace {
 
 /// What the program's end gives to daemons that compute.
 constexpr auto kGrace = std::chrono::milliseconds(10);
+
+/// What floors above want done, by EndOfProgram.
+constinit Atomic<void (*)() noexcept> wanted[2]{};
+
+void do_wanted(EndOfProgram when) noexcept {
+  // Acquire pairs with at_program_end().
+  if (const auto f = wanted[static_cast<std::size_t>(when)].load(std::memory_order_acquire)) f();
+}
 
 [[noreturn]] void park_for_good() noexcept {
   static constinit Atomic<std::uint32_t> never{0};
@@ -66,6 +75,11 @@ void watch_program_end() noexcept {
   (void)once;
 }
 
+void at_program_end(EndOfProgram when, void (*f)() noexcept) noexcept {
+  watch_program_end();
+  wanted[static_cast<std::size_t>(when)].store(f, std::memory_order_release);
+}
+
 void ThreadRegistry::finish() noexcept {
   ThreadStrand& self = this_thread_strand();
   ThreadState* state = this_thread_state();
@@ -89,11 +103,13 @@ void ThreadRegistry::finish() noexcept {
   pass(Point::exit_wait, this);
   BlockingPool::instance().retire();
   PoolThreads::close_all();
+  do_wanted(EndOfProgram::close_pools);
   for (;;) {
     reap_ended();
     if (all_gone()) break;
     self.parker.park(kNever);
   }
+  do_wanted(EndOfProgram::last_wait);
   begin_exit();
   let_daemons_park();
 }

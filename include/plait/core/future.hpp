@@ -125,8 +125,8 @@ class FutureStateBase {
   /// Reports an error that nobody looked at, closes the record, and frees the memory.
   void destroy() noexcept;
 
-  /// Makes the call here if it has not begun and the calling thread, which would wait for it for ever, may do it.
-  virtual void run_here() {}
+  /// The calling thread is about to wait for it for ever: what it may do that it be over sooner.
+  virtual void help_here() {}
 
  private:
   static constexpr std::uint32_t kDone = 1, kHandleGone = 2, kLocked = 4, kHasWaiters = 8, kMessage = 16, kCalling = 32;

@@ -3,76 +3,81 @@
 
 #include <cstddef>
 #include <memory>
+#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "plait/os/socket.hpp"
-#include "plait/sched/poller.hpp"
+#include "plait/core/async_generator.hpp"
+#include "plait/core/task.hpp"
+#include "plait/io/stream_errors.hpp"
+#include "plait/io/stream_state.hpp"
 
 namespace plait {
-namespace detail {
 
-/// What a Stream holds, at an address that does not change while operations refer to it.
-class StreamState final : public IoDescriptor {
- public:
-  StreamState(os::Fd fd, const os::SocketAddress& peer) : IoDescriptor(std::move(fd)), peer(peer) {}
-  std::string describe() const override { return peer.text(); }
-
-  const os::SocketAddress peer;
-  /// How much of the latest write the kernel took.
-  std::size_t written = 0;
-};
-
-class ReadSome : public IoLeaf<ReadSome> {
- public:
-  ReadSome(StreamState& stream, void* into, std::size_t size) noexcept : IoLeaf(Kind::receive, &stream) {
-    buffer = into;
-    length = size;
-  }
-  std::size_t take() const {
-    if (result < 0) [[unlikely]]
-      IoDescriptor::fail(result, "read from", descriptor);
-    return static_cast<std::size_t>(result);
-  }
-};
-
-class WriteAll : public IoLeaf<WriteAll> {
- public:
-  WriteAll(StreamState& stream, const void* from, std::size_t size) noexcept : IoLeaf(Kind::send, &stream) {
-    buffer = const_cast<void*>(from);
-    length = size;
-  }
-  /// As the base's, but what went out is known even if it throws.
-  void await_resume() {
-    {
-      const DescriptorGuard guard(*this);
-      if (descriptor) static_cast<StreamState*>(descriptor)->written = done;
-    }
-    end();
-    if (result < 0) [[unlikely]]
-      IoDescriptor::fail(result, "write to", descriptor);
-  }
-  void take() const noexcept {}
-};
-
-}  // namespace detail
-
-/// A connection: bytes in order, both ways (asyncio's StreamReader and StreamWriter in one). Move-only. Reading and
-/// writing wait in tasks (`co_await`) and in threads (`sync_wait`); one strand may read and one may write at a time,
-/// also on different loops and pools, and a second one is refused with std::logic_error. Errors are std::system_error,
-/// with the operation and the peer's address. Buffers must live until the operation has ended.
+/// Bytes in order: a connection, both ways, or the end of a pipe, one way (asyncio's StreamReader and StreamWriter in
+/// one). Move-only. Reading and writing wait in tasks (`co_await`) and in threads (`sync_wait`); one strand may read
+/// and one may write at a time, also on different loops and pools, and a second one is refused with std::logic_error.
+/// Errors are std::system_error, with the operation and the peer. A write to a pipe that nobody reads is such an error
+/// (EPIPE) and never SIGPIPE. Buffers and data that an operation is given must live until it has ended.
+///
+/// The reads may be mixed: what one of them leaves is where the next one begins. What a read that was cancelled had
+/// before is kept for the next one.
 ///
 /// Destroying a Stream closes it. Who waits for it gets std::system_error (EBADF); do that on the loop of those who
 /// wait, or, if they are on a ThreadPool, `close` it anywhere and destroy it when they have ended: there nobody can
 /// tell whether one of them has just gone on.
 class Stream {
  public:
+  /// How far `read_until`, `read_line` and `lines` look for a separator unless they are told: 1 MiB.
+  static constexpr std::size_t kLimit = std::size_t{1} << 20;
+
   /// Reads what is there, at least one byte, and waits only if there is nothing. The number of bytes; 0 at the end,
   /// when the peer has shut down its side, and for an empty buffer. On cancel: nothing was read.
   [[nodiscard]] detail::ReadSome read_some(std::span<std::byte> into) { return {state(), into.data(), into.size()}; }
   [[nodiscard]] detail::ReadSome read_some(std::span<char> into) { return {state(), into.data(), into.size()}; }
+
+  /// Reads `size` bytes, no less and no more. Throws IncompleteReadError with what there was if the end comes before.
+  /// On cancel: what came is kept for the next read.
+  [[nodiscard]] Task<std::string> read_exactly(std::size_t size,
+                                               std::source_location at = std::source_location::current()) {
+    return exactly(share(), size, at);
+  }
+
+  /// Reads up to and with `separator`, which must not be empty. Throws LimitOverrunError, and takes nothing, if it is
+  /// not within `limit` bytes; IncompleteReadError with what there was if the end comes before. On cancel: as
+  /// `read_exactly`.
+  [[nodiscard]] Task<std::string> read_until(std::string separator, std::size_t limit = kLimit,
+                                             std::source_location at = std::source_location::current()) {
+    return until(share(), std::move(separator), limit, at);
+  }
+
+  /// Reads a line, with its newline; the last one may have none; "" at the end (readline). Throws LimitOverrunError as
+  /// `read_until`. On cancel: as `read_exactly`.
+  [[nodiscard]] Task<std::string> read_line(std::size_t limit = kLimit,
+                                            std::source_location at = std::source_location::current()) {
+    return line(share(), limit, at);
+  }
+
+  /// The lines as they come, without their newlines, to the end:
+  ///
+  ///     auto lines = stream.lines();
+  ///     while (auto line = co_await lines.next()) use(*line);
+  [[nodiscard]] AsyncGenerator<std::string> lines(std::size_t limit = kLimit,
+                                                  std::source_location at = std::source_location::current()) {
+    return all_lines(share(), limit, at);
+  }
+
+  /// Reads all up to the end. On cancel: as `read_exactly`.
+  [[nodiscard]] Task<std::string> read_all(std::source_location at = std::source_location::current()) {
+    return all(share(), at);
+  }
+
+  /// How many bytes have been read from the peer and wait for the next read.
+  std::size_t buffered() const { return state().buffer ? state().buffer->size() : 0; }
+  /// Takes them out, without a look at the peer. Never waits. For the strand that reads.
+  std::string take_buffered();
 
   /// Writes all of `data`, waiting while the peer does not read (back-pressure). On cancel: `written` says how much
   /// went out, and the rest never will.
@@ -82,30 +87,56 @@ class Stream {
   std::size_t written() const { return state().written; }
 
   /// Tells the peer that nothing more comes (its reads end with 0); reading goes on. Never waits. A peer that is gone
-  /// already is no error.
+  /// already is no error. A pipe, which has nothing else to do, is closed.
   void shutdown_write();
-  /// Closes the connection; the kernel still delivers what was written. Idempotent, never waits for the peer. Who waits
-  /// for it gets std::system_error (EBADF). Throws std::logic_error if that is a strand of another event loop; one on a
-  /// ThreadPool is told from any thread.
+  /// Closes it; the kernel still delivers what was written, and what was read and not asked for is lost. Idempotent,
+  /// never waits for the peer. Who waits for it gets std::system_error (EBADF). Throws std::logic_error if that is a
+  /// strand of another event loop; one on a ThreadPool is told from any thread.
   void close();
 
-  /// "127.0.0.1:80", "[::1]:80".
-  std::string peer_address() const { return state().peer.text(); }
+  /// "127.0.0.1:80", "[::1]:80"; of a pipe what it is, as in "the output of \"cat\"".
+  std::string peer_address() const { return state().describe(); }
   /// The descriptor, which the Stream goes on owning; -1 when closed.
   int native_handle() const { return state().fd.get(); }
 
-  /// For the library: takes over a connected, non-blocking socket.
-  explicit Stream(std::unique_ptr<detail::StreamState> state) noexcept : state_(std::move(state)) {}
+  Stream(Stream&&) noexcept = default;
+  /// Closes what it held.
+  Stream& operator=(Stream&& other) noexcept {
+    Stream(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~Stream() {
+    if (state_) state_->close_or_fail();
+  }
+  void swap(Stream& other) noexcept { state_.swap(other.state_); }
+
+  /// For the library: takes over a non-blocking descriptor.
+  explicit Stream(std::shared_ptr<detail::StreamState> state) noexcept : state_(std::move(state)) {}
+  /// For the library: gives the descriptor up, which nobody waits for; the Stream is closed then. Throws
+  /// std::logic_error if bytes are in the buffer, which would be lost.
+  os::Fd release();
 
  private:
-  detail::StreamState& state() const {
+  /// Operations of more than one step keep it alive.
+  using Shared = std::shared_ptr<detail::StreamState>;
+
+  detail::StreamState& state() const { return *share(); }
+  const Shared& share() const {
     if (!state_) [[unlikely]]
       refuse_moved_from();
-    return *state_;
+    return state_;
   }
   [[noreturn]] static void refuse_moved_from();
 
-  std::unique_ptr<detail::StreamState> state_;
+  static Task<> pass(detail::StreamState& state, std::source_location at);
+  static Task<bool> fill(detail::StreamState& state, std::source_location at);
+  static Task<std::string> exactly(Shared state, std::size_t size, std::source_location at);
+  static Task<std::string> until(Shared state, std::string separator, std::size_t limit, std::source_location at);
+  static Task<std::string> line(Shared state, std::size_t limit, std::source_location at);
+  static AsyncGenerator<std::string> all_lines(Shared state, std::size_t limit, std::source_location at);
+  static Task<std::string> all(Shared state, std::source_location at);
+
+  Shared state_;
 };
 
 }  // namespace plait

@@ -47,6 +47,8 @@ class EventFd {
   /// Throws std::system_error.
   EventFd();
   int get() const noexcept { return fd_.get(); }
+  /// For another process, which signals by writing a 64-bit 1. Throws std::system_error.
+  Fd duplicate() const { return os::duplicate(fd_.get()); }
   /// From any thread; async-signal-safe.
   void signal() noexcept;
   /// Takes all signals back.

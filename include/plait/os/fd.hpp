@@ -38,4 +38,7 @@ class Fd {
   int fd_ = -1;
 };
 
+/// Another descriptor for the same open file, close-on-exec (fcntl(2), F_DUPFD_CLOEXEC). Throws std::system_error.
+Fd duplicate(int fd);
+
 }  // namespace plait::os

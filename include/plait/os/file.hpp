@@ -24,6 +24,16 @@ OpenedFile open_to_read(const std::string& path) noexcept;
 /// The second half of it: takes a descriptor over, and looks what it is.
 OpenedFile look_at_opened(Fd fd) noexcept;
 
+/// For what a file is opened that another program reads or writes.
+enum class FileUse : std::uint8_t {
+  read,
+  write,       ///< made, or emptied
+  append,      ///< made, and written at its end
+  read_write,  ///< as it is
+};
+/// Opens a file, close-on-exec. Throws std::system_error that names the path. Blocks as open(2) does.
+Fd open_path(const std::string& path, FileUse use);
+
 // These return minus an errno for an error, and go on after EINTR.
 
 /// read(2), or pread(2) if `offset` is not negative.

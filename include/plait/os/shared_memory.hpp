@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
+
+#include "plait/os/fd.hpp"
 
 namespace plait::os {
 
@@ -10,7 +13,11 @@ namespace plait::os {
 /// for writing; processes of the same user read it as /proc/PID/fd/N. Null if the system refuses; never throws.
 void* map_memory_file(const char* name, std::size_t size) noexcept;
 
-/// The same in private memory, which nobody else sees.
+/// A memory file with these bytes, at its beginning, close-on-exec, for another process to read. Throws
+/// std::system_error.
+Fd memory_file_of(std::span<const std::byte> bytes);
+
+/// Reserves zeroes in private memory, which nobody else sees.
 void* map_private_memory(std::size_t size) noexcept;
 
 /// Backs a part of such a reservation with memory now, so that a shortage shows here and not as SIGBUS at the first

@@ -7,6 +7,8 @@ namespace plait::os {
 
 /// Signals have numbers below this.
 inline constexpr int kSignals = 65;
+/// Of these Plait speaks by itself.
+inline constexpr int kSigInt = 2, kSigKill = 9, kSigTerm = 15;
 
 /// A handler for a signal, as long as this lives: of several the one that came last. When the last of them goes, in
 /// whatever order, the disposition before the first is back. The handler may run on any thread at any instruction:

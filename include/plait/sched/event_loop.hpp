@@ -56,6 +56,8 @@ class EventLoop final : public Scheduler {
   void wait_for_kernel(TimePoint real_deadline) noexcept { poller_->wait(real_deadline); }
 
  private:
+  static void forget_in_copies() noexcept;
+
   static constexpr int kBatch = 64;
   static constexpr std::uint32_t kLeastSpins = 400, kMostSpins = 4000;
   static constexpr Duration kWorthSpinning = std::chrono::microseconds(100);

@@ -36,7 +36,7 @@ class IoOperation : public Operation, public Work {
     readable,  ///< `fd`, which may be anybody's, can be read without waiting, or is at its end, or in error
     writable,  ///< the same for writing
     read,      ///< up to `length` bytes of a file or pipe into `buffer`; at `offset` if it is not negative
-    write,     ///< all `length` bytes from `buffer`; at `offset` if it is not negative
+    write,     ///< all `length` bytes from `buffer`; at `offset` if it is not negative; to a pipe without SIGPIPE
     receive,   ///< up to `length` bytes of a socket into `buffer`
     send,      ///< all `length` bytes from `buffer`
     accept,    ///< a connection: its descriptor, close-on-exec and non-blocking; `buffer` is an os::SocketAddress
@@ -109,6 +109,8 @@ class IoOperation : public Operation, public Work {
   void end();
   /// False if the checkpoint says that the operation must not begin.
   bool enter(Strand& self);
+  /// The checkpoint alone, before the operation has anything to do with its descriptor. False as in `enter`.
+  bool check(Strand& self) noexcept;
   bool leave_at_once(Strand& self, std::coroutine_handle<> frame, const void* at) noexcept;
   void park(Strand& self, std::coroutine_handle<> frame, const void* at) noexcept;
 
@@ -124,7 +126,6 @@ class IoOperation : public Operation, public Work {
   friend class PoolIo;
 
   Atomic<IoOperation*>& slot() const noexcept;
-  bool check(Strand& self) noexcept;
   void take_place();
   void leave_place() noexcept;
   bool attempt_here() noexcept;

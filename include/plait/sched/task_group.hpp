@@ -77,6 +77,10 @@ class TaskGroup {
   /// std::system_error if there is no thread to be had.
   template <class F, class... Args>
   auto spawn_thread(F&& f, Args&&... args);
+  /// The same in a process of its own (plait/process/spawn_process.hpp). A cancel of the group ends the process, by
+  /// SIGTERM, and SIGKILL after its grace, and the group waits for its end.
+  template <class F, class... Args>
+  auto spawn_process(F&& f, Args&&... args);
 
   /// Cancels the body and all children. The block then ends without an error if none of them makes one.
   void cancel() {

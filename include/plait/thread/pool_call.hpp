@@ -83,7 +83,7 @@ class PoolCall final : public FutureState<R>, public PoolJob, public FrameAlloca
   }
 
  private:
-  void run_here() override { PoolJob::help(); }
+  void help_here() override { PoolJob::help(); }
 
   void call() override {
     Context& context = this_thread_strand().context;

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "plait/os/pipe.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+
+#include "plait/base/atomic.hpp"
+
+namespace plait::os {
+namespace {
+
+/// RWF_NOSIGNAL, which the headers lack.
+constexpr int kNoSignal = 0x100;
+
+/// The kernel has refused that flag.
+constinit Atomic<bool> flag_refused{false};
+
+/// SIGPIPE does not reach this thread while it lives; one that a write raised is taken back.
+class PipeSignalHeld {
+ public:
+  PipeSignalHeld() noexcept {
+    ::sigemptyset(&pipe_);
+    ::sigaddset(&pipe_, SIGPIPE);
+    sigset_t pending;
+    ::sigpending(&pending);
+    was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+    if (!was_pending_) ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~PipeSignalHeld() {
+    if (was_pending_) return;
+    if (raised_) {
+      const timespec at_once{};
+      while (::sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) {
+      }
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  PipeSignalHeld(const PipeSignalHeld&) = delete;
+  PipeSignalHeld& operator=(const PipeSignalHeld&) = delete;
+  void raised() noexcept { raised_ = true; }
+
+ private:
+  sigset_t pipe_;
+  sigset_t before_;
+  bool was_pending_ = false;
+  bool raised_ = false;
+};
+
+template <class Call>
+std::int64_t retried(Call call) noexcept {
+  while (true) {
+    const std::int64_t n = call();
+    if (n >= 0) return n;
+    if (errno != EINTR) return -errno;
+  }
+}
+
+}  // namespace
+
+PipeEnds open_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw_error(errno, "pipe");
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
+void set_blocking(int fd, bool blocking) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  const int wanted = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+  if (flags < 0 || (flags != wanted && ::fcntl(fd, F_SETFL, wanted) != 0)) throw_error(errno, "fcntl(O_NONBLOCK)");
+}
+
+std::int64_t write_pipe(int fd, const void* buffer, std::size_t length) noexcept {
+  if (!flag_refused.load(std::memory_order_relaxed)) {
+    const iovec piece{const_cast<void*>(buffer), length};
+    const std::int64_t n = retried([&] { return ::pwritev2(fd, &piece, 1, -1, kNoSignal); });
+    if (n != -EOPNOTSUPP && n != -EINVAL && n != -ENOSYS) return n;
+    if (n == -EOPNOTSUPP) flag_refused.store(true, std::memory_order_relaxed);
+  }
+  PipeSignalHeld held;
+  const std::int64_t n = retried([&] { return ::write(fd, buffer, length); });
+  if (n == -EPIPE) held.raised();
+  return n;
+}
+
+}  // namespace plait::os

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSL-1.0
+//
+// Idea. Nobody in the program listens for processes. Whoever wants to know about one takes what has come on its
+// channel, and who waits for it waits for the channel. The messages are its result, if it came to one, and its end; the
+// end of the channel without these is the server's death, which killed it.
+#include "plait/process/process_state.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "plait/base/contract.hpp"
+#include "plait/io/readiness.hpp"
+#include "plait/os/message_socket.hpp"
+#include "plait/os/pidfd.hpp"
+#include "plait/os/process.hpp"
+#include "plait/os/shared_memory.hpp"
+#include "plait/os/signal.hpp"
+#include "plait/process/process.hpp"
+#include "plait/sched/shield.hpp"
+#include "plait/sched/timeout.hpp"
+#include "process_body.hpp"
+#include "process_registry.hpp"
+#include "server_link.hpp"
+
+namespace plait::detail {
+
+ProcessState::ProcessState(const ProcessOptions& options, Encoder call)
+    : name_(options.name.empty() ? "Process-" + std::to_string(ProcessRegistry::instance().next_number())
+                                 : std::string(options.name)),
+      daemon_(options.daemon),
+      method_(options.start),
+      grace_(options.grace),
+      call_(std::move(call)) {}
+
+void ProcessState::start() {
+  std::scoped_lock guard(lock_);
+  if (phase_ != Phase::made) misuse("Process::start(): \"" + name_ + "\" was started before; make another Process.");
+  ProcessRegistry::instance().add(shared_from_this());
+  try {
+    Order order;
+    order.fresh = method_ == plait::Start::spawn;
+    order.name = name_;
+    order.parent = os::process_id();
+    order.parent_name = current_process().name;
+    order.environment = os::environment();
+    order.call.assign(call_.bytes().begin(), call_.bytes().end());
+    order.directory = os::working_directory();
+    order.output = os::standard_stream(1);
+    order.errors = os::standard_stream(2);
+    order.descriptors = std::exchange(call_.descriptors(), {});
+    if (method_ == plait::Start::fork) {
+      fork_here(std::move(order));
+    } else {
+      ServerLink::Child child = ServerLink::instance().start(order);
+      id_ = child.id;
+      pidfd_ = std::move(child.pidfd);
+      channel_ = std::move(child.channel);
+      if (child.result) take_result(std::move(*child.result));
+    }
+  } catch (...) {
+    ProcessRegistry::instance().remove(*this);
+    throw;
+  }
+  call_ = {};
+  phase_ = Phase::running;
+}
+
+void ProcessState::fork_here(Order order) {
+  if (os::thread_count() != 1) {
+    misuse("Process::start(): \"" + name_ + "\" can't be forked from a process with threads, whose locks would stay " +
+           "taken in it; use Start::server or Start::spawn.");
+  }
+  auto [here, there] = os::message_pair();
+  order.channel = std::move(there);
+  const int self = os::process_id();
+  const int id = os::fork_process();
+  if (id < 0) os::throw_error(-id, "fork");
+  if (id == 0) {
+    here.reset();
+    be_copy(std::move(order), self);
+  }
+  id_ = id;
+  pidfd_ = os::open_pidfd(id);
+  channel_ = std::move(here);
+}
+
+bool ProcessState::started() const {
+  std::scoped_lock guard(lock_);
+  return phase_ != Phase::made;
+}
+
+int ProcessState::id() const {
+  std::scoped_lock guard(lock_);
+  return id_;
+}
+
+bool ProcessState::look() {
+  bool ended = false;
+  {
+    std::scoped_lock guard(lock_);
+    while (phase_ == Phase::running && take_message()) {
+    }
+    ended = phase_ == Phase::ended || phase_ == Phase::closed;
+  }
+  if (ended) ProcessRegistry::instance().remove(*this);
+  return ended;
+}
+
+/// False if there is none.
+bool ProcessState::take_message() {
+  Message message;
+  const int rc = receive(channel_, message, os::Patience::none);
+  if (rc > 0 && message.what == Say::result) {
+    take_result(std::move(message));
+    return true;
+  }
+  if (rc > 0 && message.what == Say::exited) {
+    code_ = Decoder(message.bytes).raw<int>();
+    phase_ = Phase::ended;
+  }
+  if (rc == 0) take_end_of_channel();
+  return false;
+}
+
+void ProcessState::take_result(Message message) {
+  result_ = std::move(message.bytes);
+  result_descriptors_ = std::move(message.descriptors);
+  has_result_ = true;
+}
+
+/// A copy of this process is its own child. Any other was the server's, which is gone.
+void ProcessState::take_end_of_channel() {
+  if (method_ == plait::Start::fork) {
+    const os::ProcessStatus status = os::reap_at_end(pidfd_.get());
+    code_ = status.kind == os::ProcessStatus::Kind::unknown ? 0 : status.returncode();
+  } else {
+    code_ = -os::kSigKill;
+  }
+  phase_ = Phase::ended;
+}
+
+std::optional<int> ProcessState::exit_code() {
+  if (!look()) return std::nullopt;
+  std::scoped_lock guard(lock_);
+  return code_;
+}
+
+int ProcessState::send_signal(int signal) {
+  if (look()) return 0;
+  std::scoped_lock guard(lock_);
+  if (phase_ == Phase::made) misuse("Process: \"" + name_ + "\" has not been started, so it can't be sent a signal.");
+  const int error = pidfd_.valid() ? os::send_signal(pidfd_.get(), signal) : 0;
+  return error == -ESRCH ? 0 : error;
+}
+
+int ProcessState::waitable() const {
+  std::scoped_lock guard(lock_);
+  return channel_.get();
+}
+
+int ProcessState::native_handle() const {
+  std::scoped_lock guard(lock_);
+  return pidfd_.get();
+}
+
+void ProcessState::close() {
+  if (started() && !look()) {
+    misuse("Process::close(): \"" + name_ + "\" still runs; join it first, or terminate it.");
+  }
+  std::scoped_lock guard(lock_);
+  phase_ = Phase::closed;
+  channel_.reset();
+  pidfd_.reset();
+}
+
+std::optional<Decoder> ProcessState::result() {
+  std::scoped_lock guard(lock_);
+  if (!has_result_) return std::nullopt;
+  return Decoder(result_, result_descriptors_);
+}
+
+Task<> wait_for_end(std::shared_ptr<ProcessState> process) {
+  while (!process->look()) co_await readable(process->waitable());
+}
+
+Task<> run_process(std::shared_ptr<ProcessState> process) {
+  process->start();
+  bool cancelled = false;
+  try {
+    co_await wait_for_end(process);
+  } catch (const Cancelled&) {
+    cancelled = true;
+  }
+  if (!cancelled) co_return;
+  co_await shield(end_process(std::move(process)));
+  throw Cancelled{};
+}
+
+Task<> end_process(std::shared_ptr<ProcessState> process) {
+  process->send_signal(os::kSigTerm);
+  const bool ended = co_await move_on_after(process->grace(), wait_for_end(process));
+  if (ended) co_return;
+  process->send_signal(os::kSigKill);
+  co_await wait_for_end(process);
+}
+
+}  // namespace plait::detail
