@@ -64,11 +64,7 @@ void await_last_writes() noexcept {
 }
 
 void start_hidden_thread(const char* name, void (*body)(void*), void* argument) {
-<<<<<<< HEAD
   auto* const start = new Start{body, argument, name};
-=======
-  auto start = std::make_unique<Start>(Start{body, argument, name});
->>>>>>> main
   sigset_t all, before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -85,7 +81,6 @@ void start_hidden_thread(const char* name, void (*body)(void*), void* argument) 
           own->body(own->argument);
           return nullptr;
         },
-<<<<<<< HEAD
         start);
     ::pthread_attr_destroy(&attributes);
   }
@@ -93,14 +88,6 @@ void start_hidden_thread(const char* name, void (*body)(void*), void* argument) 
   if (error == 0) return;
   delete start;
   throw_error(error, "pthread_create");
-=======
-        start.get());
-    ::pthread_attr_destroy(&attributes);
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (error != 0) throw_error(error, "pthread_create");
-  static_cast<void>(start.release());
->>>>>>> main
 }
 
 }  // namespace plait::os

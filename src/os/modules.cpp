@@ -14,10 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-<<<<<<< HEAD
-=======
 #include <map>
->>>>>>> main
 #include <memory>
 #include <mutex>
 
@@ -63,11 +60,7 @@ std::uint64_t mix(std::uint64_t hash, std::uint64_t word) noexcept {
 
 /// For what was linked without a build-id: the code itself says which build it is.
 ModuleId hash_code(const Module::Segment& code, ModuleId id) noexcept {
-<<<<<<< HEAD
-  const auto* bytes = reinterpret_cast<const unsigned char*>(code.first);
-=======
   const auto* bytes = reinterpret_cast<const unsigned char*>(code.first);  // NOLINT(performance-no-int-to-ptr)
->>>>>>> main
   for (std::size_t at = 0; at + 8 <= code.size; at += 8) {
     std::uint64_t word;
     std::memcpy(&word, bytes + at, sizeof word);
@@ -78,10 +71,7 @@ ModuleId hash_code(const Module::Segment& code, ModuleId id) noexcept {
 }
 
 bool read_build_id(const dl_phdr_info& info, const ElfW(Phdr) & part, ModuleId& id) noexcept {
-<<<<<<< HEAD
-=======
   // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader's numbers are addresses.
->>>>>>> main
   const auto* at = reinterpret_cast<const unsigned char*>(info.dlpi_addr + part.p_vaddr);
   const std::size_t align = part.p_align == 8 ? 8 : 4;
   const auto padded = [align](std::size_t size) { return (size + align - 1) / align * align; };
@@ -245,14 +235,6 @@ std::string name_in_file(const Module& module, std::uint64_t address) {
 }  // namespace
 
 std::string function_name(const void* code) {
-<<<<<<< HEAD
-  Dl_info info;
-  if (::dladdr(code, &info) != 0 && info.dli_saddr == code && info.dli_sname != nullptr) {
-    return demangled(info.dli_sname);
-  }
-  const Module* const module = module_of(code);
-  return module != nullptr ? name_in_file(*module, reinterpret_cast<std::uintptr_t>(code) - module->base()) : "";
-=======
   static std::mutex naming;
   static auto* const known = new std::map<const void*, std::string>();
   const std::lock_guard guard(naming);
@@ -265,7 +247,6 @@ std::string function_name(const void* code) {
     entry->second = name_in_file(*module, reinterpret_cast<std::uintptr_t>(code) - module->base());
   }
   return entry->second;
->>>>>>> main
 }
 
 std::size_t first_address(const std::uintptr_t* words, std::size_t count) {

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "plait/process/code_place.hpp"
 
-<<<<<<< HEAD
-=======
 #include <algorithm>
->>>>>>> main
 #include <string>
 #include <string_view>
 
@@ -12,27 +9,14 @@
 
 // A place is the id of its module, an offset, and, for what is not in the program itself, the path, so that who lacks
 // it can name it. The receiver finds the module in its own table, and believes the offset only if a constant or
-<<<<<<< HEAD
-// function can lie there; what it is for, the caller sees by its magic. The ids of the builds are equal, so these are
-// the same constants, and loading at another address changes nothing.
-
-=======
 // function can lie there, which begins with a magic number. The ids of the builds are equal, so these are
 // the same constants, and loading at another address changes nothing.
 
 // NOLINTBEGIN(performance-no-int-to-ptr): an address is what a base and an offset give.
->>>>>>> main
 namespace plait::detail {
 namespace {
 
 const os::Module& module_by(const os::ModuleId& id, std::string_view path) {
-<<<<<<< HEAD
-  if (const os::Module* const module = os::find_module(id)) return *module;
-  if (path.empty()) {
-    throw UnknownCall("plait: a call came from another build of this program (its build-id is " + os::id_text(id) +
-                      ", here it is " + os::id_text(os::program_module().id()) +
-                      "): start both processes from the same file");
-=======
   static const os::Module& program = os::program_module();
   if (program.id() == id) [[likely]]
     return program;
@@ -40,7 +24,6 @@ const os::Module& module_by(const os::ModuleId& id, std::string_view path) {
   if (path.empty()) {
     throw UnknownCall("plait: a call came from another build of this program (its build-id is " + os::id_text(id) +
                       ", here it is " + os::id_text(program.id()) + "): start both processes from the same file");
->>>>>>> main
   }
   throw UnknownCall("plait: a call needs " + std::string(path) + " (build-id " + os::id_text(id) +
                     "), which is not loaded in this process: load the same file here before the call, for example in "
@@ -59,11 +42,6 @@ struct Place {
 };
 
 Place read_place(Decoder& in) {
-<<<<<<< HEAD
-  const auto id = in.raw<os::ModuleId>();
-  const auto offset = in.raw<std::uint64_t>();
-  const auto length = in.raw<std::uint16_t>();
-=======
   const std::byte* const head = in.bytes(CodePlace::kHeadSize).data();
   os::ModuleId id;
   std::uint64_t offset;
@@ -71,20 +49,16 @@ Place read_place(Decoder& in) {
   std::memcpy(&id, head, sizeof id);
   std::memcpy(&offset, head + sizeof id, sizeof offset);
   std::memcpy(&length, head + sizeof id + sizeof offset, sizeof length);
->>>>>>> main
   const std::span<const std::byte> path = in.bytes(length);
   return {module_by(id, {reinterpret_cast<const char*>(path.data()), path.size()}), offset};
 }
 
-<<<<<<< HEAD
-=======
 /// Looks at memory of the module that may be anything, even the space between what AddressSanitizer knows.
 __attribute__((no_sanitize("address"))) bool begins_with(const volatile std::uint64_t* words,
                                                          const Magic& magic) noexcept {
   return words[0] == magic.words[0] && words[1] == magic.words[1];
 }
 
->>>>>>> main
 }  // namespace
 
 CodePlace place_of(const void* address) {
@@ -93,19 +67,6 @@ CodePlace place_of(const void* address) {
     misuse(
         "a function that is in no file (made at run time) can't be called in another process, which does not have it");
   }
-<<<<<<< HEAD
-  return {home->id(), reinterpret_cast<std::uintptr_t>(address) - home->base(), home};
-}
-
-void write_place(Encoder& out, const CodePlace& place) {
-  const std::string_view path = place.home->is_program() ? std::string_view() : place.home->path();
-  const auto length = static_cast<std::uint16_t>(path.size());
-  std::byte* const to = out.place(sizeof place.module + sizeof place.offset + sizeof length);
-  std::memcpy(to, &place.module, sizeof place.module);
-  std::memcpy(to + sizeof place.module, &place.offset, sizeof place.offset);
-  std::memcpy(to + sizeof place.module + sizeof place.offset, &length, sizeof length);
-  out.bytes(path.data(), length);
-=======
   const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(address) - home->base();
   const std::size_t length = home->is_program() ? 0 : home->path().size();
   const auto written = static_cast<std::uint16_t>(std::min<std::size_t>(length, UINT16_MAX));
@@ -120,7 +81,6 @@ void write_place(Encoder& out, const CodePlace& place) {
 
 void write_path(Encoder& out, const os::Module& home) {
   out.bytes(home.path().data(), std::min<std::size_t>(home.path().size(), UINT16_MAX));
->>>>>>> main
 }
 
 void write_function(Encoder& out, const void* function, const os::Module& home) {
@@ -129,12 +89,6 @@ void write_function(Encoder& out, const void* function, const os::Module& home) 
     misuse("a null pointer to a function can't be called in another process: give the call a function");
   }
   const bool at_home = home.holds(address, 1, true);
-<<<<<<< HEAD
-  out.raw(at_home);
-  if (at_home) {
-    out.raw(std::uint64_t{address - home.base()});
-  } else {
-=======
   if (at_home) {
     const std::uint64_t offset = address - home.base();
     std::byte* const to = out.place(1 + sizeof offset);
@@ -142,7 +96,6 @@ void write_function(Encoder& out, const void* function, const os::Module& home) 
     std::memcpy(to + 1, &offset, sizeof offset);
   } else {
     out.raw(false);
->>>>>>> main
     write_place(out, place_of(function));
   }
 }
@@ -154,30 +107,15 @@ const void* read_function(Decoder& in, const os::Module& home) {
   return reinterpret_cast<const void*>(place.address());
 }
 
-<<<<<<< HEAD
-FoundConstant read_constant(Decoder& in, std::size_t size) {
-  const Place place = read_place(in);
-  const std::uintptr_t address = place.address();
-  if (address % alignof(std::uintptr_t) != 0 || !place.home.holds(address, size, false)) {
-=======
 FoundConstant read_constant(Decoder& in, std::size_t size, const Magic& magic) {
   const Place place = read_place(in);
   const std::uintptr_t address = place.address();
   if (address % alignof(std::uint64_t) != 0 || !place.home.holds(address, size, false) ||
       !begins_with(reinterpret_cast<const volatile std::uint64_t*>(address), magic)) {
->>>>>>> main
     refuse_place(place.home, place.offset);
   }
   return {reinterpret_cast<const void*>(address), &place.home};
 }
 
-<<<<<<< HEAD
-void refuse_constant(const FoundConstant& constant) {
-  refuse_place(*constant.home, reinterpret_cast<std::uintptr_t>(constant.address) - constant.home->base());
-}
-
-}  // namespace plait::detail
-=======
 }  // namespace plait::detail
 // NOLINTEND(performance-no-int-to-ptr)
->>>>>>> main

@@ -14,17 +14,8 @@ enum class Outcome : std::uint8_t { value, error };
 }  // namespace
 
 std::pair<const CallType*, const os::Module*> read_call_type(Decoder& in) {
-<<<<<<< HEAD
-  const FoundConstant found = read_constant(in, sizeof(CallType));
-  const auto* const type = static_cast<const CallType*>(found.address);
-  if (type->magic[0] != CallType::kMagic[0] || type->magic[1] != CallType::kMagic[1] || type->size != sizeof *type) {
-    refuse_constant(found);
-  }
-  return {type, found.home};
-=======
   const FoundConstant found = read_constant(in, sizeof(CallType), CallType::kMagic);
   return {static_cast<const CallType*>(found.address), found.home};
->>>>>>> main
 }
 
 void run_call(Decoder& in, Encoder& out) {
@@ -58,15 +49,9 @@ std::string_view name_in(std::string_view pretty) noexcept {
 std::string name_of_function(const void* function, std::string_view type) {
   std::string name = os::function_name(function);
   if (!name.empty()) return name;
-<<<<<<< HEAD
-  const CodePlace place = place_of(function);
-  return "a function (" + std::string(type) + ") at offset " + std::to_string(place.offset) + " of " +
-         place.home->path();
-=======
   const os::Module& home = *place_of(function).home;
   return "a function (" + std::string(type) + ") at offset " +
          std::to_string(reinterpret_cast<std::uintptr_t>(function) - home.base()) + " of " + home.path();
->>>>>>> main
 }
 
 std::string call_name(std::span<const std::byte> call) noexcept {

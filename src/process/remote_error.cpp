@@ -134,15 +134,8 @@ RemoteInfo::Story read_story(Decoder& in) {
 /// The registered type, if it is here and can read its part; null otherwise.
 std::exception_ptr read_registered(Decoder& in, const RemoteInfo::Story& story, const std::exception_ptr& nested) {
   try {
-<<<<<<< HEAD
-    const FoundConstant found = read_constant(in, sizeof(ExceptionType));
-    const auto* const type = static_cast<const ExceptionType*>(found.address);
-    if (type->magic != ExceptionType::kMagic) refuse_constant(found);
-    return type->make(in, RemoteInfo::Story(story), nested);
-=======
     const FoundConstant found = read_constant(in, sizeof(ExceptionType), ExceptionType::kMagic);
     return static_cast<const ExceptionType*>(found.address)->make(in, RemoteInfo::Story(story), nested);
->>>>>>> main
   } catch (const std::exception&) {
     return nullptr;
   }

@@ -67,15 +67,9 @@ Condition::Condition()
     : handle_(detail::SharedSegment::create(detail::SharedKind::condition, 0, sizeof(detail::SharedConditionState)), 0),
       lock_((new(&state()) detail::SharedConditionState, Lock(handle_))) {}
 
-<<<<<<< HEAD
 Condition::Condition(const Lock& lock)
     : handle_(detail::SharedSegment::create(detail::SharedKind::condition, 0, sizeof(detail::SharedConditionState)), 0),
       lock_(lock) {
-=======
-Condition::Condition(Lock lock)
-    : handle_(detail::SharedSegment::create(detail::SharedKind::condition, 0, sizeof(detail::SharedConditionState)), 0),
-      lock_(std::move(lock)) {
->>>>>>> main
   new (&state()) detail::SharedConditionState;
 }
 
@@ -166,15 +160,9 @@ void Condition::Wait::take() {
 }  // namespace shared
 
 shared::Condition Codec<shared::Condition>::read(Decoder& decoder) {
-<<<<<<< HEAD
   const auto handle =
       detail::SharedHandle::read(decoder, detail::SharedKind::condition, sizeof(detail::SharedConditionState));
   return {handle, Codec<shared::Lock>::read(decoder)};
-=======
-  auto handle =
-      detail::SharedHandle::read(decoder, detail::SharedKind::condition, sizeof(detail::SharedConditionState));
-  return {std::move(handle), Codec<shared::Lock>::read(decoder)};
->>>>>>> main
 }
 
 }  // namespace plait

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "process/standard_errors.hpp"
 
-<<<<<<< HEAD
-=======
 #include <algorithm>
->>>>>>> main
 #include <any>
 #include <array>
 #include <filesystem>
@@ -173,10 +170,7 @@ struct ExceptionCodec<ExceptionGroup> {
     std::vector<std::exception_ptr> errors;
     const std::size_t n = in.count();
     if (n == 0) Decoder::refuse("an ExceptionGroup in it is empty");
-<<<<<<< HEAD
-=======
     errors.reserve(n);
->>>>>>> main
     for (std::size_t i = 0; i < n; ++i) errors.push_back(read_error(in));
     return {std::move(message), std::move(errors)};
   }

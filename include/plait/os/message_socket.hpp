@@ -22,26 +22,15 @@ bool is_message_socket(int fd) noexcept;
 inline constexpr std::size_t kMostOfMessage = 32 * 1024;
 inline constexpr std::size_t kMostDescriptors = 250;
 
-<<<<<<< HEAD
-/// Sends one message: `bytes`, which are not empty, and copies of `descriptors` (SCM_RIGHTS). Never raises SIGPIPE. 0, or
-/// minus an errno: -EPIPE, -ECONNRESET if the other end is gone.
-=======
 /// Sends one message: `bytes`, which are not empty, and copies of `descriptors` (SCM_RIGHTS). Never raises SIGPIPE. 0,
 /// or minus an errno: -EPIPE, -ECONNRESET if the other end is gone.
->>>>>>> main
 int send_message(int fd, std::span<const std::byte> bytes, std::span<const int> descriptors) noexcept;
 
 /// What `receive_message` may do.
 enum class Patience : std::uint8_t { none, wait };
-<<<<<<< HEAD
-/// Takes the next message into `buffer`, and its descriptors, close-on-exec, into `descriptors`. Its length; 0 at the end,
-/// when the other end is gone; minus an errno: -EAGAIN if there is none and it may not wait, -EMSGSIZE for one that is too
-/// long, -EMFILE if its descriptors were cut off for want of room in this process (it is lost).
-=======
 /// Takes the next message into `buffer`, and its descriptors, close-on-exec, into `descriptors`. Its length; 0 at the
 /// end, when the other end is gone; minus an errno: -EAGAIN if there is none and it may not wait, -EMSGSIZE for one
 /// that is too long, -EMFILE if its descriptors were cut off for want of room in this process (it is lost).
->>>>>>> main
 std::int64_t receive_message(int fd, std::span<std::byte> buffer, std::vector<Fd>& descriptors, Patience patience);
 
 /// Waits until `fd` can be read or is at its end (poll(2)). False after the deadline, of the real monotonic clock.

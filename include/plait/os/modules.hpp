@@ -11,11 +11,7 @@ namespace plait::os {
 /// Which build of a program or shared object: its build-id note (`ld --build-id`), the first 16 bytes; of one that has
 /// none, a hash of its code.
 struct ModuleId {
-<<<<<<< HEAD
-  std::uint64_t words[2];
-=======
   std::uint64_t words[2];  ///< its first 16 bytes
->>>>>>> main
   bool operator==(const ModuleId&) const = default;
 };
 
@@ -27,15 +23,9 @@ class Module {
  public:
   /// A part that is mapped from its file, with what the loader made of it.
   struct Segment {
-<<<<<<< HEAD
-    std::uintptr_t first;
-    std::uintptr_t size;
-    bool code;
-=======
     std::uintptr_t first;  ///< its address
     std::uintptr_t size;   ///< in bytes
     bool code;             ///< functions, and not data
->>>>>>> main
   };
 
   const ModuleId& id() const noexcept { return id_; }
@@ -71,11 +61,7 @@ const Module* module_of(const void* address);
 const Module* find_module(const ModuleId& id);
 
 /// The name of the function at exactly that address, demangled, from the symbols of its file; empty if it has none.
-<<<<<<< HEAD
-/// Slow: reads the file.
-=======
 /// Slow the first time: reads the file.
->>>>>>> main
 std::string function_name(const void* code);
 
 /// The index of the first of some words that is the address of memory of this process: of its stack, its heap, a

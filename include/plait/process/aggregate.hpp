@@ -16,19 +16,12 @@ struct Types {
 /// The most members an aggregate may have to be taken apart.
 inline constexpr std::size_t kMostMembers = 32;
 
-<<<<<<< HEAD
-/// Stands for any member while initialisers are counted; never defined.
-struct AnyMember {
-  template <class T>
-  operator T() const;  // NOLINT(google-explicit-constructor)
-=======
 /// Stands for any member while initialisers are counted; never called, and defined only for types without linkage.
 struct AnyMember {
   template <class T>
   operator T() const {
     __builtin_unreachable();
   }
->>>>>>> main
 };
 template <std::size_t>
 using AnyMemberAt = AnyMember;
@@ -37,13 +30,9 @@ template <class T>
 struct AnyBase {
   template <class U>
     requires(std::is_base_of_v<U, T> && !std::is_same_v<U, T>)
-<<<<<<< HEAD
-  operator U() const;  // NOLINT(google-explicit-constructor)
-=======
   operator U() const {
     __builtin_unreachable();
   }
->>>>>>> main
 };
 
 template <class T, std::size_t... I>

@@ -19,12 +19,6 @@ class UnknownCall : public std::runtime_error {
 
 namespace detail {
 
-<<<<<<< HEAD
-/// The place of a constant or a function: a module of some build, and an offset into it.
-struct CodePlace {
-  os::ModuleId module;
-  std::uint64_t offset;
-=======
 /// The place of a constant or a function: the id of a build, and an offset into that module.
 struct CodePlace {
   static constexpr std::size_t kHeadSize = sizeof(os::ModuleId) + sizeof(std::uint64_t) + sizeof(std::uint16_t);
@@ -32,15 +26,11 @@ struct CodePlace {
   /// As it is written: id, offset, and the length of the path.
   std::byte head[kHeadSize];
   bool has_path;
->>>>>>> main
   const os::Module* home;
 };
 
 /// Throws std::logic_error if `address` is in no module.
 CodePlace place_of(const void* address);
-<<<<<<< HEAD
-void write_place(Encoder& out, const CodePlace& place);
-=======
 /// Writes the path of a module that is not the program.
 void write_path(Encoder& out, const os::Module& home);
 inline void write_place(Encoder& out, const CodePlace& place) {
@@ -48,32 +38,21 @@ inline void write_place(Encoder& out, const CodePlace& place) {
   if (place.has_path) [[unlikely]]
     write_path(out, *place.home);
 }
->>>>>>> main
 /// A function of the call's own module, most likely.
 void write_function(Encoder& out, const void* function, const os::Module& home);
 /// Throws DecodeError and UnknownCall.
 const void* read_function(Decoder& in, const os::Module& home);
-<<<<<<< HEAD
-/// A constant of `size` bytes, aligned as a word. Throws DecodeError and UnknownCall.
-=======
 /// How a constant begins that may be named in a message: nothing else in a module looks like it.
 struct Magic {
   std::uint64_t words[2];
 };
 /// A constant that was found, and its module.
->>>>>>> main
 struct FoundConstant {
   const void* address;
   const os::Module* home;
 };
-<<<<<<< HEAD
-FoundConstant read_constant(Decoder& in, std::size_t size);
-/// For a constant that is not what it should be: throws UnknownCall.
-[[noreturn]] void refuse_constant(const FoundConstant& constant);
-=======
 /// A constant of `size` bytes that begins with the magic. Throws DecodeError and UnknownCall.
 FoundConstant read_constant(Decoder& in, std::size_t size, const Magic& magic);
->>>>>>> main
 
 }  // namespace detail
 }  // namespace plait

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-<<<<<<< HEAD
-#include <algorithm>
-=======
->>>>>>> main
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -184,12 +180,8 @@ class ElementsIn {
   template <class C>
   void reserve(C& container) {
     if constexpr (requires { container.reserve(n_); }) {
-<<<<<<< HEAD
-      container.reserve(std::min(n_, left_ / (1 + sizeof(typename C::value_type) / 4) + 1));
-=======
       const std::size_t most = left_ / (1 + sizeof(typename C::value_type) / 4) + 1;
       container.reserve(n_ < most ? n_ : most);
->>>>>>> main
     }
   }
 
@@ -200,24 +192,6 @@ class ElementsIn {
   std::size_t left_;
 };
 
-<<<<<<< HEAD
-template <class T, CodecKind Kind>
-concept CrossesAs = (codec_kind<T>() == Kind);
-
-}  // namespace detail
-
-/// Numbers, enums, and all that consists of such.
-template <detail::CrossesAs<detail::CodecKind::bytes> T>
-struct Codec<T> {
-  using BuiltIn = void;
-  static void write(Encoder& out, const T& value) { out.raw(value); }
-  static T read(Decoder& in) { return detail::read_bytes<T>(in); }
-};
-
-template <detail::CrossesAs<detail::CodecKind::boolean> T>
-struct Codec<T> {
-  using BuiltIn = void;
-=======
 /// The codecs of the library, by how a type crosses. They have no functions of their own that check: what they write
 /// and read is known to be portable.
 template <class T, CodecKind Kind>
@@ -232,7 +206,6 @@ struct BuiltInCodec<T, CodecKind::bytes> {
 
 template <class T>
 struct BuiltInCodec<T, CodecKind::boolean> {
->>>>>>> main
   static void write(Encoder& out, bool value) { out.raw(value); }
   static T read(Decoder& in) {
     const auto byte = in.raw<unsigned char>();
@@ -242,42 +215,13 @@ struct BuiltInCodec<T, CodecKind::boolean> {
 };
 
 /// std::bitset: bits beyond its size are made 0.
-<<<<<<< HEAD
-template <detail::CrossesAs<detail::CodecKind::bitset> T>
-struct Codec<T> {
-  using BuiltIn = void;
-=======
 template <class T>
 struct BuiltInCodec<T, CodecKind::bitset> {
->>>>>>> main
   static void write(Encoder& out, const T& value) { out.raw(value); }
   static T read(Decoder& in) { return in.raw<T>() & ~T(); }
 };
 
 /// Aggregates, member by member.
-<<<<<<< HEAD
-template <detail::CrossesAs<detail::CodecKind::members> T>
-struct Codec<T> {
-  using BuiltIn = void;
-  template <class V>
-  static void write(Encoder& out, V&& value) {
-    detail::write_members<V>(out, value, detail::MembersOf<T>());
-  }
-  static T read(Decoder& in) { return detail::read_members<T>(in, detail::MembersOf<T>()); }
-};
-
-/// A C array is read where it is, as a member.
-template <detail::CrossesAs<detail::CodecKind::c_array> T>
-struct Codec<T> {
-  using BuiltIn = void;
-  template <class V>
-  static void write(Encoder& out, V&& value) {
-    if constexpr (detail::is_bytes<T>()) {
-      out.bytes(&value, sizeof value);
-    } else {
-      for (auto& each : value) {
-        detail::write_as<std::remove_cvref_t<decltype(each)>>(out, detail::as_part_of<V>(each));
-=======
 template <class T>
 struct BuiltInCodec<T, CodecKind::members> {
   template <class V>
@@ -297,55 +241,32 @@ struct BuiltInCodec<T, CodecKind::c_array> {
     } else {
       for (auto& each : value) {
         write_as<std::remove_cvref_t<decltype(each)>>(out, as_part_of<V>(each));
->>>>>>> main
       }
     }
   }
 };
 
 /// std::array of what is more than bytes.
-<<<<<<< HEAD
-template <detail::CrossesAs<detail::CodecKind::array> T>
-struct Codec<T> {
-  using BuiltIn = void;
-  template <class V>
-  static void write(Encoder& out, V&& value) {
-    for (auto& each : value) detail::write_as<typename T::value_type>(out, detail::as_part_of<V>(each));
-=======
 template <class T>
 struct BuiltInCodec<T, CodecKind::array> {
   template <class V>
   static void write(Encoder& out, V&& value) {
     for (auto& each : value) write_as<typename T::value_type>(out, as_part_of<V>(each));
->>>>>>> main
   }
   static T read(Decoder& in) {
     if constexpr (std::is_default_constructible_v<T>) {
       T value{};
-<<<<<<< HEAD
-      for (auto& each : value) each = detail::read_as<typename T::value_type>(in);
-      return value;
-    } else {
-      return detail::read_tuple<T>(in, std::make_index_sequence<std::tuple_size_v<T>>());
-=======
       for (auto& each : value) each = read_as<typename T::value_type>(in);
       return value;
     } else {
       return read_tuple<T>(in, std::make_index_sequence<std::tuple_size_v<T>>());
->>>>>>> main
     }
   }
 };
 
 /// Classes with `encode` and `decode`.
-<<<<<<< HEAD
-template <detail::CrossesAs<detail::CodecKind::own_functions> T>
-struct Codec<T> {
-  using BuiltIn = void;
-=======
 template <class T>
 struct BuiltInCodec<T, CodecKind::own_functions> {
->>>>>>> main
   template <class V>
     requires requires(V&& value, Encoder& out) { std::forward<V>(value).encode(out); }
   static void write(Encoder& out, V&& value) {
@@ -355,35 +276,13 @@ struct BuiltInCodec<T, CodecKind::own_functions> {
 };
 
 /// std::filesystem::path.
-<<<<<<< HEAD
-template <detail::CrossesAs<detail::CodecKind::path> T>
-struct Codec<T> {
-  using BuiltIn = void;
-=======
 template <class T>
 struct BuiltInCodec<T, CodecKind::path> {
->>>>>>> main
   using String = typename T::string_type;
   static void write(Encoder& out, const T& value) { Codec<String>::write(out, value.native()); }
   static T read(Decoder& in) { return T(Codec<String>::read(in)); }
 };
 
-<<<<<<< HEAD
-template <detail::CrossesAs<detail::CodecKind::optional> T>
-struct Codec<T> {
-  using BuiltIn = void;
-  using Value = typename T::value_type;
-  template <class V>
-  static void write(Encoder& out, V&& value) {
-    const detail::NestingLevel level(out);
-    out.raw(value.has_value());
-    if (value.has_value()) detail::write_as<Value>(out, detail::as_part_of<V>(*value));
-  }
-  static T read(Decoder& in) {
-    const detail::NestingLevel level(in);
-    T value;
-    if (detail::read_as<bool>(in)) value.emplace(detail::read_as<Value>(in));
-=======
 template <class T>
 struct BuiltInCodec<T, CodecKind::optional> {
   using Value = typename T::value_type;
@@ -397,28 +296,11 @@ struct BuiltInCodec<T, CodecKind::optional> {
     const NestingLevel level(in);
     T value;
     if (read_as<bool>(in)) value.emplace(read_as<Value>(in));
->>>>>>> main
     return value;
   }
 };
 
 template <template <class...> class Variant, class... A>
-<<<<<<< HEAD
-  requires detail::CrossesAs<Variant<A...>, detail::CodecKind::variant>
-struct Codec<Variant<A...>> {
-  using BuiltIn = void;
-  using T = Variant<A...>;
-  template <class V>
-  static void write(Encoder& out, V&& value) {
-    const detail::NestingLevel level(out);
-    if (value.valueless_by_exception()) detail::misuse("a variant without a value can't be sent to another process");
-    out.raw(static_cast<std::uint32_t>(value.index()));
-    detail::write_alternative<V, 0, A...>(out, value);
-  }
-  static T read(Decoder& in) {
-    const detail::NestingLevel level(in);
-    return detail::read_alternative<T, 0, A...>(in, in.raw<std::uint32_t>());
-=======
 struct BuiltInCodec<Variant<A...>, CodecKind::variant> {
   using T = Variant<A...>;
   template <class V>
@@ -431,26 +313,10 @@ struct BuiltInCodec<Variant<A...>, CodecKind::variant> {
   static T read(Decoder& in) {
     const NestingLevel level(in);
     return read_alternative<T, 0, A...>(in, in.raw<std::uint32_t>());
->>>>>>> main
   }
 };
 
 /// The object that it owns crosses, or that there is none.
-<<<<<<< HEAD
-template <detail::CrossesAs<detail::CodecKind::unique_ptr> T>
-struct Codec<T> {
-  using BuiltIn = void;
-  using Value = std::remove_cv_t<typename T::element_type>;
-  template <class V>
-  static void write(Encoder& out, V&& value) {
-    const detail::NestingLevel level(out);
-    out.raw(value != nullptr);
-    if (value != nullptr) detail::write_as<Value>(out, detail::as_part_of<V>(*value));
-  }
-  static T read(Decoder& in) {
-    const detail::NestingLevel level(in);
-    return detail::read_as<bool>(in) ? T(new Value(detail::read_as<Value>(in))) : T();
-=======
 template <class T>
 struct BuiltInCodec<T, CodecKind::unique_ptr> {
   using Value = std::remove_cv_t<typename T::element_type>;
@@ -463,19 +329,12 @@ struct BuiltInCodec<T, CodecKind::unique_ptr> {
   static T read(Decoder& in) {
     const NestingLevel level(in);
     return read_as<bool>(in) ? T(new Value(read_as<Value>(in))) : T();
->>>>>>> main
   }
 };
 
 /// Strings and vectors of numbers, at one blow. Where the message lies aligned, nothing is initialised before.
-<<<<<<< HEAD
-template <detail::CrossesAs<detail::CodecKind::block> T>
-struct Codec<T> {
-  using BuiltIn = void;
-=======
 template <class T>
 struct BuiltInCodec<T, CodecKind::block> {
->>>>>>> main
   using Value = typename T::value_type;
   static void write(Encoder& out, const T& value) {
     out.raw(std::uint64_t{value.size()});
@@ -504,23 +363,6 @@ struct BuiltInCodec<T, CodecKind::block> {
   }
 };
 
-<<<<<<< HEAD
-template <detail::CrossesAs<detail::CodecKind::sequence> T>
-struct Codec<T> {
-  using BuiltIn = void;
-  using Value = typename T::value_type;
-  template <class V>
-  static void write(Encoder& out, V&& value) {
-    detail::ElementsOut elements(out, value.size());
-    for (auto&& each : value) detail::write_as<Value>(out, detail::as_part_of<V>(each));
-    elements.end();
-  }
-  static T read(Decoder& in) {
-    detail::ElementsIn elements(in);
-    T value;
-    elements.reserve(value);
-    for (std::size_t i = 0; i < elements.size(); ++i) value.push_back(detail::read_as<Value>(in));
-=======
 template <class T>
 struct BuiltInCodec<T, CodecKind::sequence> {
   using Value = typename T::value_type;
@@ -535,29 +377,12 @@ struct BuiltInCodec<T, CodecKind::sequence> {
     T value;
     elements.reserve(value);
     for (std::size_t i = 0; i < elements.size(); ++i) value.push_back(read_as<Value>(in));
->>>>>>> main
     elements.end();
     return value;
   }
 };
 
 /// Sets of all kinds.
-<<<<<<< HEAD
-template <detail::CrossesAs<detail::CodecKind::set> T>
-struct Codec<T> {
-  using BuiltIn = void;
-  using Value = typename T::value_type;
-  static void write(Encoder& out, const T& value) {
-    detail::ElementsOut elements(out, value.size());
-    for (const auto& each : value) detail::write_as<Value>(out, each);
-    elements.end();
-  }
-  static T read(Decoder& in) {
-    detail::ElementsIn elements(in);
-    T value;
-    elements.reserve(value);
-    for (std::size_t i = 0; i < elements.size(); ++i) value.emplace_hint(value.end(), detail::read_as<Value>(in));
-=======
 template <class T>
 struct BuiltInCodec<T, CodecKind::set> {
   using Value = typename T::value_type;
@@ -571,55 +396,32 @@ struct BuiltInCodec<T, CodecKind::set> {
     T value;
     elements.reserve(value);
     for (std::size_t i = 0; i < elements.size(); ++i) value.emplace_hint(value.end(), read_as<Value>(in));
->>>>>>> main
     elements.end();
     return value;
   }
 };
 
 /// Maps of all kinds.
-<<<<<<< HEAD
-template <detail::CrossesAs<detail::CodecKind::map> T>
-struct Codec<T> {
-  using BuiltIn = void;
-=======
 template <class T>
 struct BuiltInCodec<T, CodecKind::map> {
->>>>>>> main
   using Key = typename T::key_type;
   using Mapped = typename T::mapped_type;
   template <class V>
   static void write(Encoder& out, V&& value) {
-<<<<<<< HEAD
-    detail::ElementsOut elements(out, value.size());
-    for (auto& [key, mapped] : value) {
-      detail::write_as<Key>(out, key);
-      detail::write_as<Mapped>(out, detail::as_part_of<V>(mapped));
-=======
     ElementsOut elements(out, value.size());
     for (auto& [key, mapped] : value) {
       write_as<Key>(out, key);
       write_as<Mapped>(out, as_part_of<V>(mapped));
->>>>>>> main
     }
     elements.end();
   }
   static T read(Decoder& in) {
-<<<<<<< HEAD
-    detail::ElementsIn elements(in);
-    T value;
-    elements.reserve(value);
-    for (std::size_t i = 0; i < elements.size(); ++i) {
-      Key key = detail::read_as<Key>(in);
-      value.emplace_hint(value.end(), std::move(key), detail::read_as<Mapped>(in));
-=======
     ElementsIn elements(in);
     T value;
     elements.reserve(value);
     for (std::size_t i = 0; i < elements.size(); ++i) {
       Key key = read_as<Key>(in);
       value.emplace_hint(value.end(), std::move(key), read_as<Mapped>(in));
->>>>>>> main
     }
     elements.end();
     return value;
@@ -627,16 +429,6 @@ struct BuiltInCodec<T, CodecKind::map> {
 };
 
 /// Pairs and tuples.
-<<<<<<< HEAD
-template <detail::CrossesAs<detail::CodecKind::tuple> T>
-struct Codec<T> {
-  using BuiltIn = void;
-  template <class V>
-  static void write(Encoder& out, V&& value) {
-    detail::write_tuple<V>(out, value, std::make_index_sequence<std::tuple_size_v<T>>());
-  }
-  static T read(Decoder& in) { return detail::read_tuple<T>(in, std::make_index_sequence<std::tuple_size_v<T>>()); }
-=======
 template <class T>
 struct BuiltInCodec<T, CodecKind::tuple> {
   template <class V>
@@ -657,7 +449,6 @@ template <detail::HasBuiltInCodec T>
 struct Codec<T> : detail::BuiltInCodec<T, detail::codec_kind<T>()> {
   /// Tells it from a Codec that somebody wrote for his type.
   using BuiltIn = void;
->>>>>>> main
 };
 
 template <class T>

@@ -132,10 +132,7 @@ concept SetLike = ContainerLike<T> && requires { typename T::key_type; };
 template <class T>
 concept SequenceLike = ContainerLike<T> && requires(T& t) { t.push_back(std::declval<typename T::value_type>()); };
 
-<<<<<<< HEAD
-=======
 // NOLINTBEGIN(bugprone-branch-clone): the branches of `if constexpr` are asked in order.
->>>>>>> main
 template <class T>
 constexpr bool is_bytes() noexcept;
 template <class T>
@@ -223,18 +220,12 @@ concept Block = SequenceLike<T> && is_bytes_as_part<typename T::value_type>() &&
 
 template <class T>
 inline constexpr bool is_unique_ptr = false;
-<<<<<<< HEAD
-template <class T>
-  requires(!std::is_array_v<T>)
-inline constexpr bool is_unique_ptr<std::unique_ptr<T>> = true;
-=======
 /// Of a polymorphic class what a derived one adds would be lost.
 template <class T>
   requires(!std::is_array_v<T> && !(std::is_polymorphic_v<T> && !std::is_final_v<T>))
 inline constexpr bool is_unique_ptr<std::unique_ptr<T>> = true;
 template <class T>
 concept PolymorphicPointer = requires { typename T::deleter_type; } && std::is_polymorphic_v<typename T::element_type>;
->>>>>>> main
 
 template <class T>
 constexpr CodecKind codec_kind() {
@@ -280,9 +271,6 @@ constexpr CodecKind codec_kind() {
   }
 }
 
-<<<<<<< HEAD
-=======
 // NOLINTEND(bugprone-branch-clone)
->>>>>>> main
 }  // namespace detail
 }  // namespace plait

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-<<<<<<< HEAD
-=======
 #include <concepts>
->>>>>>> main
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
@@ -70,15 +67,12 @@ concept LockableLike = requires(T& t) {
 };
 
 template <class T>
-<<<<<<< HEAD
-=======
 concept Reference = requires(const T& t) {
   { t.get() } -> std::same_as<typename T::type&>;
 };
 
 // NOLINTBEGIN(bugprone-branch-clone): the branches of `if constexpr` are asked in order.
 template <class T>
->>>>>>> main
 constexpr Refusal why_not() noexcept {
   if constexpr (std::is_pointer_v<T> || std::is_member_pointer_v<T>) {
     using To = std::remove_pointer_t<T>;
@@ -87,13 +81,10 @@ constexpr Refusal why_not() noexcept {
     return Refusal::reference;
   } else if constexpr (!std::is_class_v<T>) {
     return Refusal::other;
-<<<<<<< HEAD
-=======
   } else if constexpr (PolymorphicPointer<T>) {
     return Refusal::polymorphic;
   } else if constexpr (Reference<T>) {
     return Refusal::reference;
->>>>>>> main
   } else if constexpr (SharedLike<T>) {
     return Refusal::shared;
   } else if constexpr (LockableLike<T>) {
@@ -154,16 +145,7 @@ constexpr auto find_in_kind() {
     constexpr const T* const type = nullptr;
     return find_in_variant<T, Open...>(type, decltype(indices_of_variant(type))());
   } else if constexpr (kind == CodecKind::unique_ptr) {
-<<<<<<< HEAD
-    using E = typename T::element_type;
-    if constexpr (std::is_polymorphic_v<E> && !std::is_final_v<E>) {
-      return Refused<Refusal::polymorphic, E, ElementOf<T>>();
-    } else {
-      return find_refusal<std::remove_cv_t<E>, ElementOf<T>, Open...>();
-    }
-=======
     return find_refusal<std::remove_cv_t<typename T::element_type>, ElementOf<T>, Open...>();
->>>>>>> main
   } else if constexpr (kind == CodecKind::c_array) {
     return find_refusal<std::remove_cv_t<std::remove_extent_t<T>>, ElementOf<T>, Open...>();
   } else if constexpr (kind == CodecKind::map || kind == CodecKind::set) {
@@ -192,10 +174,7 @@ constexpr auto find_refusal() {
   }
 }
 
-<<<<<<< HEAD
-=======
 // NOLINTEND(bugprone-branch-clone)
->>>>>>> main
 template <class T>
 using RefusalOf = decltype(find_refusal<T, Itself>());
 
@@ -222,14 +201,9 @@ constexpr void cannot_cross() noexcept {
                 "a shared_ptr can't cross to another process, where nothing is shared with this one: send the value, "
                 "or use an object of plait::shared");
   static_assert(Why != Refusal::closure,
-<<<<<<< HEAD
-                "a lambda with captures can't cross to another process as it is, as nobody can see whether it holds a "
-                "pointer: write plait::by_value(lambda) if all it captured is values");
-=======
                 "a lambda with captures, and a class that hides what it holds behind operator(), can't cross to "
                 "another process, as nobody can see whether there is a "
                 "pointer: write plait::by_value(lambda) if all it captured is values, or use a struct with members");
->>>>>>> main
   static_assert(Why != Refusal::view,
                 "a view of memory (string_view, span) can't cross to another process: send a std::string, a "
                 "std::vector, or a plait::shared::Array");

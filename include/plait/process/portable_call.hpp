@@ -24,16 +24,9 @@ namespace detail {
 /// What a call is named by: one constant for each pair of function type and argument types, whose place in its module
 /// both processes agree on.
 struct CallType {
-<<<<<<< HEAD
-  static constexpr std::uint64_t kMagic[2] = {0x6c6c61632d746961, 0x8f1d3a5577c2e94b};
-
-  std::uint64_t magic[2];
-  std::uint64_t size;  ///< of a CallType: a check more
-=======
   static constexpr Magic kMagic = {{0x6c6c61632d746961, 0x8f1d3a5577c2e94b}};
 
   Magic magic;
->>>>>>> main
   /// Reads function and arguments, calls, and writes the result. Throws what they throw.
   void (*run)(Decoder& in, const os::Module& home, Encoder& out);
   /// The name of the function that the message calls.
@@ -211,12 +204,7 @@ struct CallTypeOf {
   }
 };
 template <class F, class... Args>
-<<<<<<< HEAD
-constinit const CallType CallTypeOf<F, Args...>::type = {
-    {CallType::kMagic[0], CallType::kMagic[1]}, sizeof(CallType), &CallTypeOf::run, &CallTypeOf::name};
-=======
 constinit const CallType CallTypeOf<F, Args...>::type = {CallType::kMagic, &CallTypeOf::run, &CallTypeOf::name};
->>>>>>> main
 
 /// Whether `encode_call` takes these.
 template <class F, class... Args>

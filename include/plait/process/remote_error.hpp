@@ -11,10 +11,7 @@
 #include <utility>
 
 #include "plait/core/exceptions.hpp"
-<<<<<<< HEAD
-=======
 #include "plait/process/code_place.hpp"
->>>>>>> main
 #include "plait/process/codec.hpp"
 
 namespace plait {
@@ -25,17 +22,10 @@ class RemoteInfo : public detail::Described {
  public:
   /// What is told of it.
   struct Story {
-<<<<<<< HEAD
-    int pid = 0;
-    std::string process;  ///< the name of the process, if it has one
-    std::string call;     ///< what it ran
-    std::string where;    ///< the functions that had been called, innermost first, one a line
-=======
     int pid = 0;          ///< the process it arose in
     std::string process;  ///< the name of the process, if it has one
     std::string call;     ///< what it ran
     std::string where;    ///< the source line or functions it was thrown from, where known; else empty
->>>>>>> main
     std::string type;     ///< the exception's type there
     std::string what;     ///< its text there
   };
@@ -111,15 +101,9 @@ class RemoteNested final : public Remote<T>, public std::nested_exception {
 
 /// A type of exceptions that is registered. The other process knows it by its place in the module.
 struct ExceptionType {
-<<<<<<< HEAD
-  static constexpr std::uint64_t kMagic = 0x7470656378657470;
-
-  std::uint64_t magic;
-=======
   static constexpr Magic kMagic = {{0x7470656378657470, 0x2c9b4e6f71a5d803}};
 
   Magic magic;
->>>>>>> main
   const std::type_info* type;
   /// The T that the exception is; null if it is none.
   const void* (*find)(const std::exception_ptr& error, const std::exception* standard);

@@ -118,11 +118,7 @@ class Barrier {
     Step step_ = Step::wait;
   };
 
-<<<<<<< HEAD
   explicit Barrier(const detail::SharedHandle& handle) noexcept : handle_(handle) {}
-=======
-  explicit Barrier(detail::SharedHandle handle) noexcept : handle_(std::move(handle)) {}
->>>>>>> main
   detail::SharedBarrierState& state() const noexcept { return handle_.at<detail::SharedBarrierState>(); }
 
   detail::SharedHandle handle_;

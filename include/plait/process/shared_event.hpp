@@ -62,11 +62,7 @@ class Event {
     std::uint32_t sets_ = 0;
   };
 
-<<<<<<< HEAD
   explicit Event(const detail::SharedHandle& handle) noexcept : handle_(handle) {}
-=======
-  explicit Event(detail::SharedHandle handle) noexcept : handle_(std::move(handle)) {}
->>>>>>> main
   detail::SharedEventState& state() const noexcept { return handle_.at<detail::SharedEventState>(); }
 
   detail::SharedHandle handle_;

@@ -101,11 +101,7 @@ class Lock {
   friend class Value;
   template <class T>
   friend class Array;
-<<<<<<< HEAD
   explicit Lock(const detail::SharedHandle& handle) noexcept : handle_(handle) {}
-=======
-  explicit Lock(detail::SharedHandle handle) noexcept : handle_(std::move(handle)) {}
->>>>>>> main
 
   template <class Given>
   class Acquiring : public detail::SharedLeaf<Acquiring<Given>> {

@@ -83,11 +83,7 @@ class Queue {
 
  private:
   friend Codec<Queue>;
-<<<<<<< HEAD
   explicit Queue(const detail::SharedHandle& handle) noexcept : handle_(handle) {}
-=======
-  explicit Queue(detail::SharedHandle handle) noexcept : handle_(std::move(handle)) {}
->>>>>>> main
   detail::SharedQueueState& state() const noexcept { return handle_.at<detail::SharedQueueState>(); }
 
   detail::SharedHandle handle_;

@@ -69,11 +69,7 @@ class Semaphore {
  protected:
   /// At most `limit` permits are ever free.
   Semaphore(std::ptrdiff_t permits, std::ptrdiff_t limit);
-<<<<<<< HEAD
   explicit Semaphore(const detail::SharedHandle& handle) noexcept : handle_(handle) {}
-=======
-  explicit Semaphore(detail::SharedHandle handle) noexcept : handle_(std::move(handle)) {}
->>>>>>> main
 
  private:
   friend Codec<Semaphore>;
