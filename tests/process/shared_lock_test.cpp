@@ -85,6 +85,7 @@ TEST(SharedLock, KeepsProcessesAndTheirThreadsAndTasksApart) {
 }
 
 TEST(SharedLock, ThrowsOwnerDiedUntilItIsRecovered) {
+  PLAIT_TEST_NEEDS_FORK();
   shared::Lock lock;
   shared::Value<int> held(0);
   Forked holder([&] {
@@ -142,6 +143,7 @@ TEST(SharedLock, IsGivenToEachWhoWaits_WhenItsHolderEnds) {
 }
 
 TEST(SharedLock, MayNotBeReleasedByAnotherProcess) {
+  PLAIT_TEST_NEEDS_FORK();
   shared::Lock lock;
   lock.lock();
   Forked stranger([&] { EXPECT_THROW(lock.unlock(), std::logic_error); });

@@ -283,6 +283,7 @@ TEST(SharedCondition, IsLeftByACancelledThread_WithTheLockHeld) {
 }
 
 TEST(SharedCondition, ForgetsWaitersThatWereKilled) {
+  PLAIT_TEST_NEEDS_FORK();
   shared::Condition condition;
   Counter waiting;
   Forked dies([&] {
@@ -304,7 +305,7 @@ TEST(SharedCondition, ForgetsWaitersThatWereKilled) {
     return *waiting == 2;
   });
   dies.kill();
-  // The kernel marks the death of a process before it can be waited for.
+
   {
     std::scoped_lock guard(condition);
     condition.notify(1);
@@ -360,6 +361,7 @@ TEST(SharedBarrier, Breaks) {
 }
 
 TEST(SharedBarrier, BreaksWhenAPartyDiesInFrontOfIt) {
+  PLAIT_TEST_NEEDS_FORK();
   shared::Barrier barrier(3);
   Forked dies([&] { sync_wait(barrier.wait()); });
   test::until([&] { return barrier.n_waiting() == 1; });
