@@ -13,6 +13,7 @@
 #include "plait/os/shared_memory.hpp"
 #include "plait/os/signal.hpp"
 #include "plait/os/thread.hpp"
+#include "plait/process/family.hpp"
 #include "plait/process/portable_call.hpp"
 #include "role.hpp"
 
@@ -27,10 +28,11 @@ void settle(Order& order) {
   order.directory.reset();
   os::set_standard_stream(1, std::move(order.output));
   os::set_standard_stream(2, std::move(order.errors));
-  std::vector<int> keep{order.channel.get()};
+  std::vector<int> keep{order.channel.get(), order.family.get()};
   for (const os::Fd& fd : order.descriptors) keep.push_back(fd.get());
   os::close_all_but(keep);
-  // Both are the process's for good.
+  Family::adopt(std::move(order.family));
+  // For good, as the environment is.
   os::set_environment(*new std::string(std::move(order.environment)));
 }
 

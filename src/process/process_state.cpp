@@ -15,6 +15,7 @@
 #include "plait/os/process.hpp"
 #include "plait/os/shared_memory.hpp"
 #include "plait/os/signal.hpp"
+#include "plait/process/family.hpp"
 #include "plait/process/process.hpp"
 #include "plait/sched/shield.hpp"
 #include "plait/sched/timeout.hpp"
@@ -45,6 +46,7 @@ void ProcessState::start() {
     order.environment = os::environment();
     order.call.assign(call_.bytes().begin(), call_.bytes().end());
     order.directory = os::working_directory();
+    order.family = Family::instance().descriptor();
     order.output = os::standard_stream(1);
     order.errors = os::standard_stream(2);
     order.descriptors = std::exchange(call_.descriptors(), {});

@@ -98,7 +98,7 @@ int send(const os::Fd& socket, const Order& order) {
   append(message, order.parent_name);
   append(message, order.environment);
   append(message, order.call);
-  std::vector<int> descriptors{order.channel.get(), order.directory.get()};
+  std::vector<int> descriptors{order.channel.get(), order.directory.get(), order.family.get()};
   for (const os::Fd* stream : {&order.output, &order.errors}) {
     message.raw(stream->valid());
     if (stream->valid()) descriptors.push_back(stream->get());
@@ -121,7 +121,8 @@ Order read_order(Message message) {
   Decoder descriptors({}, message.descriptors);
   order.channel = descriptors.descriptor();
   order.directory = descriptors.descriptor();
-  std::size_t taken = 2;
+  order.family = descriptors.descriptor();
+  std::size_t taken = 3;
   for (os::Fd* stream : {&order.output, &order.errors}) {
     if (!from.raw<bool>()) continue;
     *stream = descriptors.descriptor();

@@ -44,6 +44,8 @@ struct Order {
   std::vector<std::byte> call;
   os::Fd channel;
   os::Fd directory;
+  /// The memory of the family (family.hpp).
+  os::Fd family;
   /// The standard output and the standard error; none if the program has closed its own.
   os::Fd output;
   os::Fd errors;
