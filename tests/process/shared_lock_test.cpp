@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <mutex>
 #include <thread>
@@ -87,7 +88,7 @@ TEST(SharedLock, KeepsProcessesAndTheirThreadsAndTasksApart) {
 TEST(SharedLock, ThrowsOwnerDiedUntilItIsRecovered) {
   PLAIT_TEST_NEEDS_FORK();
   shared::Lock lock;
-  shared::Value<int> held(0);
+  shared::Value<std::atomic<int>> held(0);
   Forked holder([&] {
     lock.lock();
     *held = 1;
@@ -124,7 +125,7 @@ TEST(SharedLock, ThrowsOwnerDiedUntilItIsRecovered) {
 
 TEST(SharedLock, IsGivenToEachWhoWaits_WhenItsHolderEnds) {
   shared::Lock lock;
-  shared::Value<int> held(0), done(0);
+  shared::Value<std::atomic<int>> held(0), done(0);
   Forked holder([&] {
     lock.lock();
     *held = 1;
@@ -206,6 +207,7 @@ TEST(SharedLock, GivesUpAtATimeout_OfATaskOnAPoolToo) {
 }
 
 TEST(SharedLockDeath, SaysWhenTheLastHandleDiesUnderAWaiter) {
+  PLAIT_TEST_NEEDS_FORK();
   EXPECT_DEATH(
       {
         auto lock = std::make_unique<shared::Lock>();
