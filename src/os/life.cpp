@@ -64,7 +64,7 @@ void await_last_writes() noexcept {
 }
 
 void start_hidden_thread(const char* name, void (*body)(void*), void* argument) {
-  auto start = std::make_unique<Start>(Start{body, argument, name});
+  auto* const start = new Start{body, argument, name};
   sigset_t all, before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -81,12 +81,13 @@ void start_hidden_thread(const char* name, void (*body)(void*), void* argument) 
           own->body(own->argument);
           return nullptr;
         },
-        start.get());
+        start);
     ::pthread_attr_destroy(&attributes);
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (error != 0) throw_error(error, "pthread_create");
-  static_cast<void>(start.release());
+  if (error == 0) return;
+  delete start;
+  throw_error(error, "pthread_create");
 }
 
 }  // namespace plait::os

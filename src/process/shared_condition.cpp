@@ -67,9 +67,9 @@ Condition::Condition()
     : handle_(detail::SharedSegment::create(detail::SharedKind::condition, 0, sizeof(detail::SharedConditionState)), 0),
       lock_((new(&state()) detail::SharedConditionState, Lock(handle_))) {}
 
-Condition::Condition(Lock lock)
+Condition::Condition(const Lock& lock)
     : handle_(detail::SharedSegment::create(detail::SharedKind::condition, 0, sizeof(detail::SharedConditionState)), 0),
-      lock_(std::move(lock)) {
+      lock_(lock) {
   new (&state()) detail::SharedConditionState;
 }
 
@@ -160,9 +160,9 @@ void Condition::Wait::take() {
 }  // namespace shared
 
 shared::Condition Codec<shared::Condition>::read(Decoder& decoder) {
-  auto handle =
+  const auto handle =
       detail::SharedHandle::read(decoder, detail::SharedKind::condition, sizeof(detail::SharedConditionState));
-  return {std::move(handle), Codec<shared::Lock>::read(decoder)};
+  return {handle, Codec<shared::Lock>::read(decoder)};
 }
 
 }  // namespace plait

@@ -27,6 +27,7 @@ using test::Forked;
 using test::turns;
 
 TEST(Connection, CarriesMessagesBothWays_InOrder) {
+  PLAIT_TEST_NEEDS_FORK();
   auto [here, there] = shared::pipe<std::string>();
   Forked echo([&, end = std::make_shared<shared::Connection<std::string>>(std::move(there))] {
     here.close();
@@ -59,6 +60,7 @@ TEST(Connection, SeesTheEndOfTheOther_AfterAllThatItSent) {
 }
 
 TEST(Connection, SeesTheDeathOfTheOtherAtOnce) {
+  PLAIT_TEST_NEEDS_FORK();
   auto [here, there] = shared::pipe<int>();
   Forked child([&, end = std::make_shared<shared::Connection<int>>(std::move(there))] {
     here.close();

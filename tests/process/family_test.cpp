@@ -32,6 +32,7 @@ using detail::Family;
 using test::Forked;
 
 TEST(Family, GivesEachProcessASlotUntilItEnds) {
+  PLAIT_TEST_NEEDS_FORK();
   const detail::ProcessSlot mine = Family::self();
   EXPECT_NE(mine, 0u);
   EXPECT_EQ(Family::self(), mine);
@@ -50,6 +51,7 @@ TEST(Family, GivesEachProcessASlotUntilItEnds) {
 }
 
 TEST(Family, TellsAnExecFromALife) {  // the hidden thread dies with the old program
+  PLAIT_TEST_NEEDS_FORK();
   shared::Value<std::atomic<detail::ProcessSlot>> its;
   Forked child([&] {
     *its = Family::self();
@@ -60,6 +62,7 @@ TEST(Family, TellsAnExecFromALife) {  // the hidden thread dies with the old pro
 }
 
 TEST(Family, UsesSlotsAgain_AsSomebodyElse) {
+  PLAIT_TEST_NEEDS_FORK();
   const int n = test::rounds(50);
   shared::Array<std::atomic<detail::ProcessSlot>> slots(static_cast<std::size_t>(n));
   for (int i = 0; i < n; ++i) {
@@ -98,6 +101,7 @@ long shared_memory_in_kilobytes() {
 }
 
 TEST(SharedObject, LeavesNoMemory_WhenItsMakerIsKilled) {
+  PLAIT_TEST_NEEDS_FORK();
   const long before = shared_memory_in_kilobytes();
   constexpr long kSize = 64 * 1024;
   shared::Value<std::atomic<int>> made;
@@ -137,6 +141,7 @@ TEST(SharedWatch, SleepsForMoreWordsThanOneThreadCan) {
 /// Holders are killed again and again; nobody hangs, and what the Lock protects is never found half changed without
 /// being told so.
 TEST(SharedLock, ProtectsWhatItProtects_WhenItsHoldersAreKilled) {
+  PLAIT_TEST_NEEDS_FORK();
   const long kills = test::from_environment("PLAIT_SHARED_KILLS", test::rounds(100));
   std::mt19937 random(test::stress_seed());
   struct Pair {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <mutex>
 #include <thread>
@@ -85,8 +86,9 @@ TEST(SharedLock, KeepsProcessesAndTheirThreadsAndTasksApart) {
 }
 
 TEST(SharedLock, ThrowsOwnerDiedUntilItIsRecovered) {
+  PLAIT_TEST_NEEDS_FORK();
   shared::Lock lock;
-  shared::Value<int> held(0);
+  shared::Value<std::atomic<int>> held(0);
   Forked holder([&] {
     lock.lock();
     *held = 1;
@@ -123,7 +125,7 @@ TEST(SharedLock, ThrowsOwnerDiedUntilItIsRecovered) {
 
 TEST(SharedLock, IsGivenToEachWhoWaits_WhenItsHolderEnds) {
   shared::Lock lock;
-  shared::Value<int> held(0), done(0);
+  shared::Value<std::atomic<int>> held(0), done(0);
   Forked holder([&] {
     lock.lock();
     *held = 1;
@@ -142,6 +144,7 @@ TEST(SharedLock, IsGivenToEachWhoWaits_WhenItsHolderEnds) {
 }
 
 TEST(SharedLock, MayNotBeReleasedByAnotherProcess) {
+  PLAIT_TEST_NEEDS_FORK();
   shared::Lock lock;
   lock.lock();
   Forked stranger([&] { EXPECT_THROW(lock.unlock(), std::logic_error); });
@@ -204,6 +207,7 @@ TEST(SharedLock, GivesUpAtATimeout_OfATaskOnAPoolToo) {
 }
 
 TEST(SharedLockDeath, SaysWhenTheLastHandleDiesUnderAWaiter) {
+  PLAIT_TEST_NEEDS_FORK();
   EXPECT_DEATH(
       {
         auto lock = std::make_unique<shared::Lock>();

@@ -51,6 +51,7 @@ TEST(SharedEvent, IsSetOnceForAll) {
   Forked setter([&] {
     test::until([&] { return *waiting == 5; });
     event.set();
+    test::until([&] { return *woken == 5; });
     event.clear();
   });
   everywhere(
@@ -71,6 +72,23 @@ TEST(SharedEvent, IsSetOnceForAll) {
       });
   EXPECT_TRUE(setter.ends_well());
   EXPECT_EQ(*woken, 5);
+  EXPECT_FALSE(event.is_set());
+}
+
+TEST(SharedEvent, LetsAllGoOnWhoWaited_IfItIsClearedAtOnce) {
+  shared::Event event;
+  run([&]() -> Task<> {
+    Future<void> one = spawn([&]() -> Task<> { co_await event.wait(); });
+    Future<void> other = spawn([&]() -> Task<> { co_await event.wait(); });
+    co_await turns(3);
+    Forked setter([&] {
+      event.set();
+      event.clear();
+    });
+    co_await one;
+    co_await other;
+    EXPECT_TRUE(setter.ends_well());
+  });
   EXPECT_FALSE(event.is_set());
 }
 
@@ -283,6 +301,7 @@ TEST(SharedCondition, IsLeftByACancelledThread_WithTheLockHeld) {
 }
 
 TEST(SharedCondition, ForgetsWaitersThatWereKilled) {
+  PLAIT_TEST_NEEDS_FORK();
   shared::Condition condition;
   Counter waiting;
   Forked dies([&] {
@@ -304,7 +323,7 @@ TEST(SharedCondition, ForgetsWaitersThatWereKilled) {
     return *waiting == 2;
   });
   dies.kill();
-  // The kernel marks the death of a process before it can be waited for.
+
   {
     std::scoped_lock guard(condition);
     condition.notify(1);
@@ -360,6 +379,7 @@ TEST(SharedBarrier, Breaks) {
 }
 
 TEST(SharedBarrier, BreaksWhenAPartyDiesInFrontOfIt) {
+  PLAIT_TEST_NEEDS_FORK();
   shared::Barrier barrier(3);
   Forked dies([&] { sync_wait(barrier.wait()); });
   test::until([&] { return barrier.n_waiting() == 1; });

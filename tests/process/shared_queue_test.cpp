@@ -222,6 +222,7 @@ std::uint32_t check_word(std::uint32_t producer, std::uint32_t number) { return 
 
 /// Producers and consumers are killed again and again; every message that was completed arrives once, whole.
 TEST(SharedQueue, LosesNoCompletedMessage_WhenProducersAndConsumersAreKilled) {
+  PLAIT_TEST_NEEDS_FORK();
   const long kills = test::from_environment("PLAIT_SHARED_KILLS", test::rounds(60));
   std::mt19937 random(test::stress_seed());
   shared::Queue<Message> queue(64);

@@ -11,6 +11,13 @@
 #include <thread>
 #include <utility>
 
+#if defined(__SANITIZE_THREAD__)
+/// ThreadSanitizer does not follow the child of a program with threads, once that starts threads as well.
+#define PLAIT_TEST_NEEDS_FORK() GTEST_SKIP() << "not with ThreadSanitizer"
+#else
+#define PLAIT_TEST_NEEDS_FORK() static_cast<void>(0)
+#endif
+
 namespace plait::test {
 
 /// Waits, a test's minute at most, until `condition()`.
@@ -26,6 +33,29 @@ void until(F condition) {
   }
 }
 
+#if defined(__SANITIZE_THREAD__)
+/// A thread in the place of the child; tests that need more say so (PLAIT_TEST_NEEDS_FORK).
+class Forked {
+ public:
+  template <class F>
+  explicit Forked(F f) : thread_(std::move(f)) {}
+  Forked(Forked&&) noexcept = default;
+  Forked& operator=(Forked&&) noexcept = default;
+  ~Forked() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+  [[noreturn]] static void wait_for_ever() { std::abort(); }
+  bool ends_well() {
+    thread_.join();
+    return true;
+  }
+  void kill() { std::abort(); }
+
+ private:
+  std::thread thread_;
+};
+#else
 /// A child process that runs `f()`, by fork(2), in a thread of its own, whose event loop is not its parent's. Killed by
 /// the destructor if it has not ended.
 class Forked {
@@ -59,12 +89,10 @@ class Forked {
     ::kill(id_, SIGKILL);
     ::waitpid(std::exchange(id_, -1), nullptr, 0);
   }
-  void stop() const { ::kill(id_, SIGSTOP); }
-  void go_on() const { ::kill(id_, SIGCONT); }
-  int id() const noexcept { return id_; }
 
  private:
   pid_t id_;
 };
+#endif
 
 }  // namespace plait::test

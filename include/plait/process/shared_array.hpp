@@ -55,8 +55,8 @@ class Array {
   static constexpr std::size_t kOffset = 64;
   static_assert(sizeof(detail::SharedLockState) <= kOffset);
 
-  explicit Array(detail::SharedHandle handle) noexcept
-      : handle_(std::move(handle)),
+  explicit Array(const detail::SharedHandle& handle) noexcept
+      : handle_(handle),
         data_(std::launder(reinterpret_cast<T*>(handle_.segment().body() + kOffset))),
         size_((handle_.segment().size() - kOffset) / sizeof(T)) {}
   static detail::SharedHandle make(std::size_t size) {

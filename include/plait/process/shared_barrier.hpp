@@ -118,7 +118,7 @@ class Barrier {
     Step step_ = Step::wait;
   };
 
-  explicit Barrier(detail::SharedHandle handle) noexcept : handle_(std::move(handle)) {}
+  explicit Barrier(const detail::SharedHandle& handle) noexcept : handle_(handle) {}
   detail::SharedBarrierState& state() const noexcept { return handle_.at<detail::SharedBarrierState>(); }
 
   detail::SharedHandle handle_;

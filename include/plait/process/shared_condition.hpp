@@ -65,7 +65,7 @@ class Condition {
   /// A new Condition with a Lock of its own. Throws std::system_error.
   Condition();
   /// A new Condition with a Lock of the caller's, which several may share. Throws std::system_error.
-  explicit Condition(Lock lock);
+  explicit Condition(const Lock& lock);
 
   /// Releases the Lock, waits to be notified, and takes the Lock again; in a task `co_await`, in a thread `sync_wait`.
   /// std::logic_error if the Lock is not held by this process, or 1024 strands wait. Throws OwnerDied, and does not
@@ -132,7 +132,7 @@ class Condition {
     std::exception_ptr error_;
   };
 
-  Condition(detail::SharedHandle handle, Lock lock) noexcept : handle_(std::move(handle)), lock_(std::move(lock)) {}
+  Condition(const detail::SharedHandle& handle, const Lock& lock) noexcept : handle_(handle), lock_(lock) {}
   template <class F>
   static Task<std::decay_t<std::invoke_result_t<F&>>> wait_until_true(Condition self, F predicate) {
     for (;;) {

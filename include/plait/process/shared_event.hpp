@@ -62,7 +62,7 @@ class Event {
     std::uint32_t sets_ = 0;
   };
 
-  explicit Event(detail::SharedHandle handle) noexcept : handle_(std::move(handle)) {}
+  explicit Event(const detail::SharedHandle& handle) noexcept : handle_(handle) {}
   detail::SharedEventState& state() const noexcept { return handle_.at<detail::SharedEventState>(); }
 
   detail::SharedHandle handle_;

@@ -101,7 +101,7 @@ class Lock {
   friend class Value;
   template <class T>
   friend class Array;
-  explicit Lock(detail::SharedHandle handle) noexcept : handle_(std::move(handle)) {}
+  explicit Lock(const detail::SharedHandle& handle) noexcept : handle_(handle) {}
 
   template <class Given>
   class Acquiring : public detail::SharedLeaf<Acquiring<Given>> {

@@ -83,7 +83,7 @@ class Queue {
 
  private:
   friend Codec<Queue>;
-  explicit Queue(detail::SharedHandle handle) noexcept : handle_(std::move(handle)) {}
+  explicit Queue(const detail::SharedHandle& handle) noexcept : handle_(handle) {}
   detail::SharedQueueState& state() const noexcept { return handle_.at<detail::SharedQueueState>(); }
 
   detail::SharedHandle handle_;

@@ -69,7 +69,7 @@ class Semaphore {
  protected:
   /// At most `limit` permits are ever free.
   Semaphore(std::ptrdiff_t permits, std::ptrdiff_t limit);
-  explicit Semaphore(detail::SharedHandle handle) noexcept : handle_(std::move(handle)) {}
+  explicit Semaphore(const detail::SharedHandle& handle) noexcept : handle_(handle) {}
 
  private:
   friend Codec<Semaphore>;

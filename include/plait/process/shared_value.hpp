@@ -41,7 +41,7 @@ class Value {
   static constexpr std::size_t kOffset = 64;
   static_assert(sizeof(detail::SharedLockState) <= kOffset);
 
-  explicit Value(detail::SharedHandle handle) noexcept : handle_(std::move(handle)) {}
+  explicit Value(const detail::SharedHandle& handle) noexcept : handle_(handle) {}
   static detail::SharedHandle make() {
     detail::SharedHandle handle(
         detail::SharedSegment::create(detail::SharedKind::value, sizeof(T), kOffset + sizeof(T)), sizeof(T));
