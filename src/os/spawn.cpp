@@ -219,7 +219,7 @@ PLAIT_IN_CHILD int begin(void* argument) {
 PLAIT_IN_CHILD int start_plainly(Child& child) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-  const int pid = ::vfork();
+  const int pid = ::vfork();  // NOLINT(bugprone-unsafe-functions): what that warns of is asked for
 #pragma GCC diagnostic pop
   if (pid == 0) begin(&child);
   return pid;

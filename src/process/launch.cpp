@@ -108,7 +108,7 @@ std::shared_ptr<ChildState> Launch::start_one(const subprocess::Command& command
   }
   Descendants descendants;
   // A caller's own environment may leave it out; this process's descendants are the program's all the same.
-  const char* const inherited = std::getenv(kAncestorsVariable.data());
+  const char* const inherited = std::getenv(std::string(kAncestorsVariable).c_str());
   plan_.variables = extra_environment_;
   plan_.variables.push_back(descendants.variable(inherited ? inherited : ""));
   os::SpawnedProcess process = os::spawn(plan_);
@@ -144,21 +144,18 @@ std::vector<std::shared_ptr<ChildState>> Launch::start(Conversation& talk) {
     }
   }
   std::vector<std::shared_ptr<ChildState>> started;
-  Source last_out = std::move(sources_[1]);
+  Source last_out = std::exchange(sources_[1], Source());
   try {
-    for (const subprocess::Command& each : commands_) {
-      os::PipeEnds link;
-      const bool is_last = &each == &commands_.back();
-      if (!is_last) link = os::open_pipe();
-      Source out;
-      out.kind = Kind::stream;
-      out.fd = std::move(link.write);
-      sources_[1] = is_last ? std::move(last_out) : std::move(out);
-      started.push_back(start_one(each));
-      sources_[0] = Source();
+    for (std::size_t i = 0; i + 1 < commands_.size(); ++i) {
+      os::PipeEnds link = os::open_pipe();
+      sources_[1].kind = Kind::stream;
+      sources_[1].fd = std::move(link.write);
+      started.push_back(start_one(commands_[i]));
       sources_[0].kind = Kind::stream;
       sources_[0].fd = std::move(link.read);
     }
+    sources_[1] = std::move(last_out);
+    started.push_back(start_one(commands_.back()));
   } catch (...) {
     for (auto& child : started) abandon(std::move(child));
     throw;

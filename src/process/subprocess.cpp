@@ -97,7 +97,7 @@ Task<Completed> run(Command command, Options options, std::source_location at) {
   return run_all(Launch(std::move(alone), options, true), at);
 }
 
-Task<Completed> run(Pipeline pipeline, Options options, std::source_location at) {
+Task<Completed> run(const Pipeline& pipeline, Options options, std::source_location at) {
   return run_all(Launch(pipeline.commands(), options, true), at);
 }
 

@@ -46,7 +46,7 @@ Task<int> number_in(std::string path) {
 }
 
 /// Forks twice, each time into a session of its own, and ends but for the last, whose number is in the file.
-std::string daemon(const std::string& file, const std::string& how = "sleep 1000") {
+std::string daemon(const std::string& file, const std::string& how = "exec sleep 1000") {
   return "setsid sh -c 'setsid sh -c \"echo \\$\\$ > " + file + ".tmp; mv " + file + ".tmp " + file + "; " + how +
          "\" & ' & ";
 }
@@ -114,7 +114,7 @@ TEST(SubprocessStop, AGrandchildThatHoldsThePipeDoesNotHoldUpATimeout) {
 
 TEST(SubprocessStop, WhatForksTwiceAndLeavesTheSessionIsGoneWithinASecondOfRealTime) {
   TemporaryFolder folder;
-  for (const char* how : {"sleep 1000", "trap \\\\\\\"\\\\\\\" TERM HUP; while :; do sleep 1; done"}) {
+  for (const char* how : {"exec sleep 1000", "trap \\\\\\\"\\\\\\\" TERM HUP; while :; do sleep 1; done"}) {
     run([&]() -> Task<> {
       Future<sp::Completed> running =
           spawn(sp::run(sp::Command::shell(daemon(folder / "pid", how) + "sleep 1000"), {.capture_output = true}));

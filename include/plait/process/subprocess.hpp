@@ -27,7 +27,7 @@ namespace plait::subprocess {
 
 /// The same for `Command("a") | Command("b")`: `in` and `input` are the first one's, `out` the last one's, `err` and
 /// all other options are for each of them. `returncode` is the last one's; `check` looks at all.
-[[nodiscard]] Task<Completed> run(Pipeline pipeline, Options options = {},
+[[nodiscard]] Task<Completed> run(const Pipeline& pipeline, Options options = {},
                                   std::source_location at = std::source_location::current());
 
 /// Starts a program and gives the handle (Popen). Throws as `run` does. On cancel: nothing was started.
