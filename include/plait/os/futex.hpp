@@ -18,7 +18,9 @@ void futex_wake(Atomic<std::uint32_t>& word, int count) noexcept;
 
 /// A word to wait for together with others.
 struct FutexWord {
+  /// Where it is.
   Atomic<std::uint32_t>* word = nullptr;
+  /// What it holds as long as there is a reason to wait.
   std::uint32_t expected = 0;
   bool shared = false;  ///< Other processes wake it.
 };

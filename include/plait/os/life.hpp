@@ -10,8 +10,8 @@ namespace plait::os {
 /// A word in shared memory that a thread holds until it ends, and that the kernel marks then, by whatever cause, and
 /// wakes a waiter of (a robust futex, set_robust_list(2)). All zeroes: nobody ever held it.
 struct Life {
-  void* link = nullptr;  ///< The kernel's, in the holder's process.
-  Atomic<std::uint32_t> word{0};
+  void* link = nullptr;           ///< The kernel's, in the holder's process.
+  Atomic<std::uint32_t> word{0};  ///< Of the kernel's form: the holder's thread id, and bits.
 
   /// Somebody holds it.
   static bool is_held(std::uint32_t word) noexcept { return (word & 0x3FFFFFFFU) != 0; }

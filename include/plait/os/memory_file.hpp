@@ -15,6 +15,7 @@ class MemoryFile {
  public:
   /// Which file it is, whatever descriptor it came by.
   struct Identity {
+    /// As stat(2) has them.
     std::uint64_t device = 0, inode = 0;
     friend auto operator<=>(const Identity&, const Identity&) = default;
   };

@@ -18,8 +18,9 @@ std::pair<Fd, Fd> message_pair();
 /// Whether `fd` is a socket of that kind.
 bool is_message_socket(int fd) noexcept;
 
-/// The longest message that always fits, and the most descriptors.
+/// The longest message that always fits.
 inline constexpr std::size_t kMostOfMessage = 32 * 1024;
+/// The most descriptors that go with a message.
 inline constexpr std::size_t kMostDescriptors = 250;
 
 /// Sends one message: `bytes`, which are not empty, and copies of `descriptors` (SCM_RIGHTS). Never raises SIGPIPE. 0,

@@ -37,10 +37,10 @@ void set_standard_stream(int number, Fd stream) noexcept;
 /// Closes all descriptors but the standard ones and `keep`.
 void close_all_but(std::span<const int> keep) noexcept;
 
-/// The end of a process: its exit code, or minus the signal that killed it.
+/// The end of a process.
 struct ProcessEnd {
-  int process;
-  int code;
+  int process;  ///< which one: its id
+  int code;     ///< its exit code, or minus the signal that killed it
 };
 /// Takes note of the end of a child (waitid(2)), any of them, without waiting; nothing if none has ended.
 std::optional<ProcessEnd> reap_any() noexcept;

@@ -120,8 +120,8 @@ class Process {
 
 /// A process as it is known to itself and its family.
 struct ProcessInfo {
-  std::string name;
-  int pid = 0;
+  std::string name;  ///< what it was named at its start, or "main"
+  int pid = 0;       ///< the kernel's number
 };
 /// Of the calling process: "main" if it was not started by Plait (multiprocessing.current_process).
 ProcessInfo current_process();

@@ -81,13 +81,14 @@ class ProcessPool {
   /// How many processes work at most.
   int size() const noexcept;
 
-  /// For the library: the two halves of `submit`.
+  /// For the library: the first half of `submit`.
   template <class F, class... Args>
   auto prepare(F&& f, Args&&... args) {
     auto call = std::make_unique<detail::ProcessCall<detail::CallResult<F, Args...>>>(core_);
     detail::encode_call(call->message, std::forward<F>(f), std::forward<Args>(args)...);
     return call;
   }
+  /// The second half.
   template <class R>
   Future<R> start(std::unique_ptr<detail::ProcessCall<R>> call) {
     submit(*call);

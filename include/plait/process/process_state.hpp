@@ -34,6 +34,7 @@ struct ProcessOptions {
   std::string_view name = {};
   /// The end of the program terminates it instead of waiting for it.
   bool daemon = false;
+  /// How it comes about.
   Start start = Start::server;
   /// Between SIGTERM and SIGKILL, where Plait ends it: at a cancel, and a daemon at the program's end.
   Duration grace = kProcessGrace;
