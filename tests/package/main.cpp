@@ -6,10 +6,13 @@
 #include <chrono>
 #include <cstdio>
 
+int answer() { return 42; }
+
 plait::Task<int> amain() {
   co_await plait::sleep(std::chrono::milliseconds(1));
   std::puts(PLAIT_VERSION);
-  co_return 0;
+  // The program was linked so that it can start processes.
+  co_return co_await plait::spawn_process(answer) == 42 ? 0 : 1;
 }
 
 int main() { return plait::run(amain()); }
