@@ -392,6 +392,7 @@ void ProcessPoolCore::start_workers(TaskGroup& group) {
       bool last = false;
       {
         const std::scoped_lock guard(lock_);
+        workers_[i].process = nullptr;
         last = --usable_ == 0;
       }
       // Those that there are do the work.
@@ -416,15 +417,15 @@ void ProcessPoolCore::start_worker(TaskGroup& group, Number number) {
   const std::string name = name_ + "-" + std::to_string(++last_name_);
   auto process = std::make_shared<ProcessState>(ProcessOptions{.name = name, .grace = grace_}, std::move(call));
   process->listen([this] { bell_.signal(); });
-  process->start();
   {
+    // Before it starts, for it may have results at once.
     const std::scoped_lock guard(lock_);
-    worker.process = std::move(process);
+    worker.process = process;
     worker.outbox = std::make_shared<const os::MemoryFile>(std::move(outbox));
-    worker.seen.store(0, std::memory_order_relaxed);
     worker.ending = false;
+    if (number >= used_.load(std::memory_order_relaxed)) used_.store(number + 1, std::memory_order_release);
   }
-  if (number >= used_.load(std::memory_order_relaxed)) used_.store(number + 1, std::memory_order_release);
+  process->start();
   group.spawn(watch(number));
 }
 

@@ -37,6 +37,7 @@ void ProcessState::start() {
   std::scoped_lock guard(lock_);
   if (phase_ != Phase::made) misuse("Process::start(): \"" + name_ + "\" was started before; make another Process.");
   ProcessRegistry::instance().add(shared_from_this());
+  std::vector<Message> early;
   try {
     Order order;
     order.fresh = method_ == plait::Start::spawn;
@@ -57,7 +58,7 @@ void ProcessState::start() {
       id_ = child.id;
       pidfd_ = std::move(child.pidfd);
       channel_ = std::move(child.channel);
-      if (child.result) take_result(std::move(*child.result));
+      early = std::move(child.early);
     }
   } catch (...) {
     ProcessRegistry::instance().remove(*this);
@@ -65,6 +66,7 @@ void ProcessState::start() {
   }
   call_ = {};
   phase_ = Phase::running;
+  for (Message& message : early) take(std::move(message));
 }
 
 void ProcessState::fork_here(Order order) {
@@ -116,24 +118,34 @@ bool ProcessState::look() {
 bool ProcessState::take_message() {
   Message message;
   const int rc = receive(channel_, message, os::Patience::none);
-  if (rc > 0 && message.what == Say::result) {
-    take_result(std::move(message));
-    return true;
+  if (rc > 0) {
+    take(std::move(message));
+  } else if (rc == 0) {
+    take_end_of_channel();
   }
-  if (rc > 0 && message.what == Say::ask) {
-    asked_ = Decoder(message.bytes).raw<std::uint32_t>();
-    return true;
+  return rc > 0;
+}
+
+void ProcessState::take(Message message) {
+  Decoder from(message.bytes);
+  switch (message.what) {
+    case Say::result:
+      return take_result(std::move(message));
+    case Say::exited:
+      code_ = from.raw<int>();
+      phase_ = Phase::ended;
+      return;
+    case Say::ask:
+      asked_ = from.raw<std::uint32_t>();
+      return;
+    case Say::letter: {
+      const auto slot = from.raw<std::uint32_t>();
+      letters_.push_back({slot, std::move(message.descriptors)});
+      return;
+    }
+    default:
+      return;  // not for this side
   }
-  if (rc > 0 && message.what == Say::letter) {
-    letters_.push_back({Decoder(message.bytes).raw<std::uint32_t>(), std::move(message.descriptors)});
-    return true;
-  }
-  if (rc > 0 && message.what == Say::exited) {
-    code_ = Decoder(message.bytes).raw<int>();
-    phase_ = Phase::ended;
-  }
-  if (rc == 0) take_end_of_channel();
-  return false;
 }
 
 void ProcessState::take_result(Message message) {

@@ -30,8 +30,8 @@ bool take_answer(const os::Fd& channel, ServerLink::Child& child) {
     const int rc = receive(channel, answer, os::Patience::wait);
     if (rc == 0) return false;
     if (rc < 0) throw std::system_error(-rc, std::generic_category(), "start a process: receive its descriptor");
-    if (answer.what == Say::result) {
-      child.result = std::move(answer);
+    if (answer.what != Say::started && answer.what != Say::refused) {
+      child.early.push_back(std::move(answer));
       continue;
     }
     child.id = Decoder(answer.bytes).raw<int>();

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <mutex>
-#include <optional>
+#include <vector>
 
 #include "plait/os/fd.hpp"
 #include "plait/os/spawn.hpp"
@@ -21,8 +21,8 @@ class ServerLink {
     int id = -1;
     os::Fd pidfd;
     os::Fd channel;
-    /// It was so quick that its result came before the news of its start.
-    std::optional<Message> result;
+    /// It was so quick that these came before the news of its start.
+    std::vector<Message> early;
   };
   /// Starts a process; `order.channel` is made here. Waits for the answer, some tenths of a millisecond, the first time
   /// a few. Throws std::logic_error if this program can't start processes, std::system_error.

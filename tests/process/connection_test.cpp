@@ -147,6 +147,7 @@ TEST(Connection, CarriesSharedObjectsAndOtherEnds) {
 }
 
 TEST(Connection, LeavesNoDescriptorsBehind) {
+  sync_wait(yield_now());  // this thread's loop is made and kept
   const auto before = test::open_descriptors();
   {
     auto [here, there] = shared::pipe<std::string>();

@@ -79,6 +79,7 @@ TEST(Family, IsAdoptedBeforeAnythingIsShared) {
 }
 
 TEST(SharedObject, GoesWithItsLastUser_HoweverItsMakerEnds) {
+  Family::self();  // is made and kept
   const std::size_t before = test::open_descriptors();
   {
     shared::Value<std::atomic<int>> step;
