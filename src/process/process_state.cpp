@@ -37,7 +37,6 @@ void ProcessState::start() {
   std::scoped_lock guard(lock_);
   if (phase_ != Phase::made) misuse("Process::start(): \"" + name_ + "\" was started before; make another Process.");
   ProcessRegistry::instance().add(shared_from_this());
-  std::vector<Message> early;
   try {
     Order order;
     order.fresh = method_ == plait::Start::spawn;
@@ -58,7 +57,7 @@ void ProcessState::start() {
       id_ = child.id;
       pidfd_ = std::move(child.pidfd);
       channel_ = std::move(child.channel);
-      early = std::move(child.early);
+      for (Message& message : child.early) take(std::move(message));
     }
   } catch (...) {
     ProcessRegistry::instance().remove(*this);
@@ -66,7 +65,6 @@ void ProcessState::start() {
   }
   call_ = {};
   phase_ = Phase::running;
-  for (Message& message : early) take(std::move(message));
 }
 
 void ProcessState::fork_here(Order order) {
@@ -117,41 +115,36 @@ bool ProcessState::look() {
 /// False if there is none.
 bool ProcessState::take_message() {
   Message message;
-  const int rc = receive(channel_, message, os::Patience::none);
-  if (rc > 0) {
+  try {
+    const int rc = receive(channel_, message, os::Patience::none);
+    if (rc == 0) take_end_of_channel();
+    if (rc <= 0) return false;
     take(std::move(message));
-  } else if (rc == 0) {
-    take_end_of_channel();
+  } catch (const DecodeError&) {  // its call wrote to a descriptor that is not its own
   }
-  return rc > 0;
+  return true;
 }
 
 void ProcessState::take(Message message) {
-  Decoder from(message.bytes);
   switch (message.what) {
     case Say::result:
-      return take_result(std::move(message));
-    case Say::exited:
-      code_ = from.raw<int>();
-      phase_ = Phase::ended;
-      return;
+      result_ = std::move(message.bytes);
+      result_descriptors_ = std::move(message.descriptors);
+      has_result_ = true;
+      break;
     case Say::ask:
-      asked_ = from.raw<std::uint32_t>();
-      return;
-    case Say::letter: {
-      const auto slot = from.raw<std::uint32_t>();
-      letters_.push_back({slot, std::move(message.descriptors)});
-      return;
-    }
+      asked_ = Decoder(message.bytes).raw<std::uint32_t>();
+      break;
+    case Say::letter:
+      letters_.push_back({Decoder(message.bytes).raw<std::uint32_t>(), std::move(message.descriptors)});
+      break;
+    case Say::exited:
+      code_ = Decoder(message.bytes).raw<int>();
+      phase_ = Phase::ended;
+      break;
     default:
-      return;  // not for this side
+      break;
   }
-}
-
-void ProcessState::take_result(Message message) {
-  result_ = std::move(message.bytes);
-  result_descriptors_ = std::move(message.descriptors);
-  has_result_ = true;
 }
 
 /// A copy of this process is its own child. Any other was the server's, which is gone.

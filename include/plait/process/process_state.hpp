@@ -94,7 +94,6 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   void fork_here(Order order);
   bool take_message();
   void take(Message message);
-  void take_result(Message message);
   void take_end_of_channel();
 
   const std::string name_;

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSL-1.0
+// What calls do that nobody should do, and what comes at a bad time: the program and its other calls go on.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "plait/plait.hpp"
+#include "process/arena.hpp"
+#include "support/build.hpp"
+
+namespace plait {
+namespace {
+
+int add_one(int n) { return n + 1; }
+void forever() {
+  for (;;) ::pause();
+}
+void write_garbage() {
+  for (int fd = 3; fd < 30; ++fd) ::send(fd, "hello", 5, MSG_NOSIGNAL);
+}
+
+/// Runs in a process of its own, which has a server of its own; what it exits with.
+template <class F>
+int exit_code_of(F f) {
+  Process process(f);
+  process.start();
+  process.join();
+  return *process.exitcode();
+}
+
+TEST(HostileCalls, AWorkerThatAsksBeforeItsStartIsKnown) {
+  const shared::Value<int> value(7);
+  const auto read = [](shared::Value<int> from) { return *from; };
+  ProcessPool pool({.size = 1, .max_tasks = 1});
+  for (int i = 0; i < test::rounds(200); ++i) EXPECT_EQ(pool.submit(read, value).result(), 7);
+}
+
+TEST(HostileCalls, GarbageOnAChannelIsPassedOver) {
+  ProcessPool pool(1);
+  pool.submit(write_garbage).result();
+  EXPECT_EQ(pool.submit(add_one, 1).result(), 2);
+  EXPECT_EQ(exit_code_of(write_garbage), 0);
+}
+
+TEST(HostileCalls, GarbageForTheServerIsPassedOver) {
+  const auto program = [] {
+    Process first({.daemon = true}, forever);
+    first.start();
+    write_garbage();
+    Process second(add_one, 1);
+    second.start();
+    second.join();
+    std::exit(first.is_alive() && *second.exitcode() == 0 ? 0 : 2);
+  };
+  EXPECT_EQ(exit_code_of(program), 0);
+}
+
+}  // namespace
+}  // namespace plait
