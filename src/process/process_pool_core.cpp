@@ -392,7 +392,6 @@ void ProcessPoolCore::start_workers(TaskGroup& group) {
       bool last = false;
       {
         const std::scoped_lock guard(lock_);
-        workers_[i].process = nullptr;
         last = --usable_ == 0;
       }
       // Those that there are do the work.
@@ -418,14 +417,21 @@ void ProcessPoolCore::start_worker(TaskGroup& group, Number number) {
   auto process = std::make_shared<ProcessState>(ProcessOptions{.name = name, .grace = grace_}, std::move(call));
   process->listen([this] { bell_.signal(); });
   {
-    // Before it starts, for it may have results at once.
+    // Before it begins: its first result may be collected before start() returns.
     const std::scoped_lock guard(lock_);
     worker.process = process;
     worker.outbox = std::make_shared<const os::MemoryFile>(std::move(outbox));
+    worker.seen.store(0, std::memory_order_relaxed);
     worker.ending = false;
-    if (number >= used_.load(std::memory_order_relaxed)) used_.store(number + 1, std::memory_order_release);
   }
-  process->start();
+  if (number >= used_.load(std::memory_order_relaxed)) used_.store(number + 1, std::memory_order_release);
+  try {
+    process->start();
+  } catch (...) {
+    const std::scoped_lock guard(lock_);
+    worker.process = nullptr;
+    throw;
+  }
   group.spawn(watch(number));
 }
 
