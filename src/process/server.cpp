@@ -94,15 +94,21 @@ class Server {
 
   void begin(Order order) {
     os::Fd channel(std::move(order.channel));
-    const int id = order.fresh || os::thread_count() != 1 ? exec_child(order, channel) : fork_child(order, channel);
-    if (id < 0) {
-      say(channel, Say::refused, id);
-      return;
+    int id = -1;
+    try {
+      os::Fd room = os::open_pidfd(self_);  // there is place for the child's
+      id = order.fresh || os::thread_count() != 1 ? exec_child(order, channel) : fork_child(order, channel);
+      room.reset();
+      if (id < 0) return say(channel, Say::refused, id);
+      os::Fd pidfd = os::open_pidfd(id);  // it is nobody else's number as long as it is not reaped
+      watch(pidfd, kChild);
+      Child& child = children_.emplace(id, Child{std::move(channel), std::move(pidfd)}).first->second;
+      say(child.channel, Say::started, id, child.pidfd.get());
+    } catch (const std::system_error& error) {
+      // One start that fails is no reason for the others to end.
+      if (id > 0) os::send_signal_to(id, os::kSigKill);
+      say(channel, Say::refused, -error.code().value());
     }
-    os::Fd pidfd = os::open_pidfd(id);  // it is nobody else's number as long as it is not reaped
-    watch(pidfd, kChild);
-    Child& child = children_.emplace(id, Child{std::move(channel), std::move(pidfd)}).first->second;
-    say(child.channel, Say::started, id, child.pidfd.get());
   }
 
   int fork_child(Order& order, const os::Fd& channel) {
