@@ -63,5 +63,46 @@ TEST(HostileCalls, GarbageForTheServerIsPassedOver) {
   EXPECT_EQ(exit_code_of(program), 0);
 }
 
+TEST(HostileCalls, AStartThatTheServerHasNoRoomForHarmsNobody) {
+  const auto program = [] {
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    rlimit low = before;
+    low.rlim_cur = 64;
+    ::setrlimit(RLIMIT_NOFILE, &low);
+    std::vector<Process> started;
+    const auto start = [&started] {
+      Process process({.daemon = true}, forever);
+      process.start();
+      started.push_back(std::move(process));
+    };
+    start();
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    bool refused = false;
+    for (int i = 0; i < 100 && !refused; ++i) {
+      try {
+        start();
+      } catch (const std::system_error&) {
+        refused = true;
+      }
+    }
+    for (Process& process : started) refused &= process.is_alive();
+    std::exit(refused ? 0 : 2);
+  };
+  EXPECT_EQ(exit_code_of(program), 0);
+}
+
+TEST(HostileCalls, ABlockThatIsKeptForLongDoesNotKeepOthers) {
+  detail::Arena arena = detail::Arena::create();
+  arena.allocate(5000);
+  std::set<std::uint64_t> used;
+  for (int i = 0; i < 1000; ++i) {
+    const std::uint64_t block = arena.allocate(5000);
+    used.insert(block);
+    arena.release(block);
+  }
+  EXPECT_LE(used.size(), 2u);
+}
+
 }  // namespace
 }  // namespace plait
