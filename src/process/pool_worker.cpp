@@ -60,6 +60,10 @@ class PoolProcess {
     Encoder result{std::span(slot.room)};
     Decoder call(message, descriptors);
     run_call(call, result);
+    if (result.descriptors().size() > os::kMostDescriptors) {
+      result.cut(0, 0);
+      encode_failure(result, too_many_descriptors("return"), call_name(message));
+    }
     slot.has_descriptors = !result.descriptors().empty();
     if (slot.has_descriptors) send_descriptors(index, result.descriptors());
     slot.size = result.size();
@@ -81,11 +85,12 @@ class PoolProcess {
   static void send_descriptors(std::uint32_t index, std::span<const os::Fd> descriptors) {
     Encoder letter;
     letter.raw(index);
-    send(program_channel(), Say::letter, letter.bytes(), numbers_of(descriptors));
+    if (send(program_channel(), Say::letter, letter.bytes(), numbers_of(descriptors)) != 0) os::exit_at_once(1);
   }
   void ring() noexcept {
     const std::uint64_t one = 1;
-    os::write_file(bell_.get(), &one, sizeof one, -1);
+    // A call has closed what is not its own: this worker is of no use, and its end is as good as the bell.
+    if (os::write_file(bell_.get(), &one, sizeof one, -1) < 0) os::exit_at_once(1);
   }
 
   const CallBoard board_;

@@ -70,6 +70,10 @@ const Order* own_order = nullptr;
   Encoder result;
   Decoder call(order.call, order.descriptors);
   run_call(call, result);
+  if (result.descriptors().size() >= os::kMostDescriptors) {
+    result.cut(0, 0);
+    encode_failure(result, too_many_descriptors("return"), call_name(order.call));
+  }
   const std::exception_ptr error = error_in(result);
   if (error && is_interrupt(error)) {
     std::fflush(nullptr);

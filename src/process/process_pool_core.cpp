@@ -25,6 +25,7 @@
 #include "plait/sched/run.hpp"
 #include "plait/thread/program_end.hpp"
 #include "pool_worker.hpp"
+#include "protocol.hpp"
 
 namespace plait::detail {
 namespace {
@@ -112,6 +113,7 @@ void ProcessPoolCore::open() {
 }
 
 bool ProcessPoolCore::submit(PoolOrder& order) {
+  if (order.message.descriptors().size() > os::kMostDescriptors) std::rethrow_exception(too_many_descriptors("send"));
   open();
   order.size = order.message.size();
   if (order.size > CallSlot::kRoom) put_into_arena(order);

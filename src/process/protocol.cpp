@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 #include "plait/os/file.hpp"
@@ -50,6 +51,12 @@ std::vector<int> numbers_of(std::span<const os::Fd> descriptors) {
   std::vector<int> numbers;
   for (const os::Fd& fd : descriptors) numbers.push_back(fd.get());
   return numbers;
+}
+
+std::exception_ptr too_many_descriptors(std::string_view verb) {
+  return std::make_exception_ptr(std::system_error(
+      EMSGSIZE, std::generic_category(),
+      std::string(verb) + " more than " + std::to_string(os::kMostDescriptors) + " descriptors with a message"));
 }
 
 int send(const os::Fd& socket, Say what, std::span<const std::byte> bytes, std::span<const int> descriptors) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ enum class Say : std::uint8_t {
 
 /// Their numbers.
 std::vector<int> numbers_of(std::span<const os::Fd> descriptors);
+
+/// The error of a message that has more than os::kMostDescriptors. `verb` says what was tried.
+std::exception_ptr too_many_descriptors(std::string_view verb);
 
 /// What a child is started with.
 struct Order {

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <set>
 #include <string>
@@ -102,6 +103,43 @@ TEST(HostileCalls, ABlockThatIsKeptForLongDoesNotKeepOthers) {
     arena.release(block);
   }
   EXPECT_LE(used.size(), 2u);
+}
+
+TEST(HostileCalls, AWorkerThatClosedItsBellIsReplaced) {
+  ProcessPool pool(1);
+  const auto close_all = [] {
+    ::close_range(3, ~0U, 0);
+    sync_wait(sleep(std::chrono::milliseconds(50)));  // until nobody looks for the result
+    return 5;
+  };
+  EXPECT_EQ(pool.submit(close_all).result(), 5);
+  EXPECT_EQ(pool.submit(add_one, 1).result(), 2);
+}
+
+TEST(HostileCalls, MoreDescriptorsThanAMessageHasAreRefused) {
+  ProcessPool pool(1);
+  std::vector<shared::Value<int>> many;
+  for (int i = 0; i < 251; ++i) many.emplace_back(i);
+  const auto count = [](std::vector<shared::Value<int>> values) { return values.size(); };
+  const auto make = [](int n) {
+    std::vector<shared::Value<int>> values;
+    for (int i = 0; i < n; ++i) values.emplace_back(i);
+    return values;
+  };
+  EXPECT_THROW(pool.submit(count, many), std::system_error);
+  EXPECT_THROW(pool.submit(make, 251).result(), std::system_error);
+  many.pop_back();
+  EXPECT_EQ(pool.submit(count, many).result(), 250u);
+  EXPECT_EQ(pool.submit(make, 250).result().size(), 250u);
+  run([&]() -> Task<> {
+    bool refused = false;
+    try {
+      co_await spawn_process(make, 251);
+    } catch (const std::system_error&) {
+      refused = true;
+    }
+    EXPECT_TRUE(refused);
+  });
 }
 
 }  // namespace
