@@ -102,6 +102,7 @@ bool ProcessState::look() {
   {
     std::scoped_lock guard(lock_);
     const bool before = asked_.has_value();
+    if (phase_ == Phase::running && method_ == plait::Start::fork) take_end_of_copy();
     while (phase_ == Phase::running && take_message()) {
     }
     asked = asked_ && !before;
@@ -147,14 +148,20 @@ void ProcessState::take(Message message) {
   }
 }
 
-/// A copy of this process is its own child. Any other was the server's, which is gone.
+/// It was the server's, which is gone. A copy of this process may close its channel, or leave it to others.
 void ProcessState::take_end_of_channel() {
-  if (method_ == plait::Start::fork) {
-    const os::ProcessStatus status = os::reap_at_end(pidfd_.get());
-    code_ = status.kind == os::ProcessStatus::Kind::unknown ? 0 : status.returncode();
-  } else {
-    code_ = -os::kSigKill;
+  if (method_ == plait::Start::fork) return;
+  code_ = -os::kSigKill;
+  phase_ = Phase::ended;
+}
+
+/// A copy of this process is its own child. What it said, it has said before its end.
+void ProcessState::take_end_of_copy() {
+  const os::ProcessStatus status = os::reap(pidfd_.get());
+  if (!status.ended()) return;
+  while (take_message()) {
   }
+  code_ = status.kind == os::ProcessStatus::Kind::unknown ? 0 : status.returncode();
   phase_ = Phase::ended;
 }
 
@@ -174,7 +181,7 @@ int ProcessState::send_signal(int signal) {
 
 int ProcessState::waitable() const {
   std::scoped_lock guard(lock_);
-  return channel_.get();
+  return method_ == plait::Start::fork ? pidfd_.get() : channel_.get();
 }
 
 int ProcessState::native_handle() const {

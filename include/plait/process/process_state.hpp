@@ -95,6 +95,7 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   bool take_message();
   void take(Message message);
   void take_end_of_channel();
+  void take_end_of_copy();
 
   const std::string name_;
   const bool daemon_;
