@@ -64,9 +64,11 @@ void Family::adopt(os::Fd descriptor) {
   std::scoped_lock guard(statics().mutex);
   if (const Family* family = statics().family) {
     if (family->identity() == identity) return;
-    misuse(
-        "Family::adopt(): this process shares something with another family of processes already; adopt the family "
-        "of the parent before anything of shared:: is made or received.");
+    // Static objects of shared:: made one of their own, in which this process holds nothing as yet.
+    if (own.load(std::memory_order_relaxed) != 0)
+      misuse(
+          "Family::adopt(): this process shares something with another family of processes already; adopt the family "
+          "of the parent before anything of shared:: is made or received.");
   }
   os::MemoryFile file = os::MemoryFile::open(std::move(descriptor));
   const auto* header = reinterpret_cast<const Header*>(file.data());
