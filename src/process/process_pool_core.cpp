@@ -199,11 +199,15 @@ void ProcessPoolCore::listen(const FutureStateBase& until) noexcept {
   if (os::processor_count() == 1) return;
   board_.listen();
   for (int i = 1; i <= kLooks && !until.done(); ++i) {
-    if (has_done()) {
-      collect();
-    } else {
+    if (!has_done()) {
       i % 64 == 0 ? yield_processor() : cpu_relax();
+      continue;
     }
+    // A done-callback may wait for another result, for which nobody would look.
+    board_.stop_listening();
+    collect();
+    if (until.done()) return;
+    board_.listen();
   }
   board_.stop_listening();
   collect();
