@@ -428,7 +428,7 @@ void ProcessPoolCore::start_worker(TaskGroup& group, Number number) {
     worker.process = process;
     worker.outbox = std::make_shared<const os::MemoryFile>(std::move(outbox));
     worker.seen.store(0, std::memory_order_relaxed);
-    worker.ending = false;
+    worker.ending = worker.killed = false;
   }
   if (number >= used_.load(std::memory_order_relaxed)) used_.store(number + 1, std::memory_order_release);
   try {
@@ -524,12 +524,14 @@ void ProcessPoolCore::end_cancelled(TaskGroup& group) {
       Atomic<std::uint64_t>& state = board_.slot(order->slot).state;
       const Number number = CallSlot::worker_of(state.load(std::memory_order_relaxed));
       Worker& worker = workers_[number];
-      if (worker.ending || !worker.process) continue;
+      if (worker.killed || !worker.process) continue;
       board_.worker(number).dismissed.store(1, std::memory_order_seq_cst);
-      worker.ending = true;
-      --usable_;
+      if (!std::exchange(worker.ending, true)) --usable_;
       // Sequentially consistent, as the fence in finish(): either this call is seen to be done, or no other is begun.
-      if (CallSlot::phase_of(state.load(std::memory_order_seq_cst)) == CallSlot::Phase::taken) to_end.push_back(number);
+      // It may be one that was begun before the worker saw its dismissal for another.
+      if (CallSlot::phase_of(state.load(std::memory_order_seq_cst)) != CallSlot::Phase::taken) continue;
+      worker.killed = true;
+      to_end.push_back(number);
     }
   }
   for (const Number number : to_end) group.spawn(end_process(workers_[number].process));

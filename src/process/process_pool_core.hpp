@@ -62,6 +62,8 @@ class ProcessPoolCore : public std::enable_shared_from_this<ProcessPoolCore>, pu
     Atomic<std::uint32_t> seen{0};
     /// It takes no more calls.
     bool ending = false;
+    /// It is being ended for a call that was cancelled.
+    bool killed = false;
   };
 
   void open();
