@@ -12,6 +12,7 @@
 // called under a lock: results are read and futures completed after.
 #include "process_pool_core.hpp"
 
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -168,20 +169,26 @@ void ProcessPoolCore::publish(PoolOrder& order) noexcept {
   board_.publish(index);
 }
 
-/// Whom to wake for the calls that nobody makes. A bell is rung if a process more may be started. With the lock held.
-std::optional<ProcessPoolCore::Number> ProcessPoolCore::someone_to_wake() noexcept {
-  const std::size_t asleep = board_.asleep();
-  const std::size_t awake = usable_ - std::min<std::size_t>(usable_, asleep);
-  if (in_slots_ <= awake) return std::nullopt;
-  if (asleep > 0) return board_.take_sleeper();
-  if (usable_ < size_ && usable_ < in_flight_) bell_.signal();
-  return std::nullopt;
+/// Whom to wake for the calls that nobody makes, as bits. A bell is rung if a process more may be started. With the
+/// lock held.
+std::uint64_t ProcessPoolCore::whom_to_wake() noexcept {
+  for (std::uint64_t sleepers = 0;;) {
+    const std::size_t asleep = board_.asleep();
+    const std::size_t awake = usable_ - std::min<std::size_t>(usable_, asleep);
+    if (in_slots_ <= awake) return sleepers;
+    if (const std::optional<Number> sleeper = board_.take_sleeper()) {
+      sleepers |= std::uint64_t{1} << *sleeper;
+      continue;
+    }
+    if (usable_ < size_ && usable_ < in_flight_) bell_.signal();
+    return sleepers;
+  }
 }
 
 void ProcessPoolCore::announce(std::unique_lock<SpinLock> held) noexcept {
-  const std::optional<Number> sleeper = someone_to_wake();
+  std::uint64_t sleepers = whom_to_wake();
   held.unlock();
-  if (sleeper) board_.wake(*sleeper);
+  for (; sleepers != 0; sleepers &= sleepers - 1) board_.wake(static_cast<Number>(std::countr_zero(sleepers)));
 }
 
 // ---- Results ----

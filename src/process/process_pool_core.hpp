@@ -70,7 +70,7 @@ class ProcessPoolCore : public std::enable_shared_from_this<ProcessPoolCore>, pu
   void put_into_arena(PoolOrder& order);
   void publish_pending() noexcept;
   void publish(PoolOrder& order) noexcept;
-  std::optional<Number> someone_to_wake() noexcept;
+  std::uint64_t whom_to_wake() noexcept;
   void announce(std::unique_lock<SpinLock> held) noexcept;
 
   bool has_done() const noexcept;

@@ -6,15 +6,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <set>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "plait/plait.hpp"
 #include "process/arena.hpp"
+#include "process/call_board.hpp"
 #include "support/build.hpp"
 
 namespace plait {
@@ -140,6 +143,81 @@ TEST(HostileCalls, MoreDescriptorsThanAMessageHasAreRefused) {
     }
     EXPECT_TRUE(refused);
   });
+}
+
+TEST(HostileCalls, ACallbackMayWaitForAnotherResult) {
+  ProcessPool pool(2);
+  const auto slow = [] {
+    sync_wait(sleep(std::chrono::milliseconds(5)));
+    return 3;
+  };
+  for (int i = 0; i < test::rounds(50); ++i) {
+    const Future<int> first = pool.submit(add_one, 1);
+    const Future<int> second = pool.submit(slow);
+    first.add_done_callback([&] {
+      try {
+        EXPECT_EQ(second.result(), 3);
+      } catch (const std::logic_error&) {  // on the pool's own thread
+      }
+    });
+    EXPECT_EQ(first.result(), 2);
+    EXPECT_EQ(second.result(), 3);
+  }
+}
+
+TEST(HostileCalls, AllWhoSleepAreWokenForWhatIsPublishedAtOnce) {
+  ProcessPool pool(4);
+  const auto meet = [](shared::Barrier at) { sync_wait(at.wait()); };
+  {
+    shared::Barrier all(4);  // four processes
+    std::vector<Future<void>> calls;
+    for (int i = 0; i < 4; ++i) calls.push_back(pool.submit(meet, all));
+    for (auto& call : calls) call.result();
+  }
+  std::atomic<bool> called{false};
+  std::atomic<bool> go_on{false};
+  const Future<void> first = pool.submit([] { sync_wait(sleep(std::chrono::milliseconds(20))); });
+  first.add_done_callback([&] {
+    called = true;
+    while (!go_on) std::this_thread::yield();
+  });
+  while (!called) std::this_thread::yield();
+  std::vector<Future<void>> calls;
+  for (std::uint32_t i = 0; i < detail::CallBoard::kSlots; ++i) calls.push_back(pool.submit([] {}));
+  shared::Barrier all(4);
+  for (int i = 0; i < 4; ++i) calls.push_back(pool.submit(meet, all));
+  sync_wait(sleep(std::chrono::milliseconds(100)));  // they make these, and fall asleep
+  go_on = true;
+  for (auto& call : calls) call.result();
+}
+
+TEST(HostileCalls, ACopyThatClosesItsChannelIsAlive) {
+  const auto program = [] {
+    Process copy({.start = Start::fork}, [] {
+      ::close_range(3, ~0U, 0);
+      forever();
+    });
+    copy.start();
+    while (copy.is_alive() && !copy.join(std::chrono::milliseconds(20))) copy.kill();
+    std::exit(copy.exitcode() == -SIGKILL ? 0 : 2);
+  };
+  EXPECT_EQ(exit_code_of(program), 0);
+}
+
+TEST(HostileCalls, ACopyEndsThoughItsChannelIsHeld) {
+  const auto program = [] {
+    Process copy({.start = Start::fork}, [] {
+      if (::fork() == 0) forever();
+    });
+    copy.start();
+    copy.join();
+    std::exit(*copy.exitcode() == 0 ? 0 : 2);
+  };
+  Process process(program);
+  process.start();
+  EXPECT_TRUE(process.join(std::chrono::seconds(10)));
+  EXPECT_EQ(process.exitcode(), 0);
+  process.kill();
 }
 
 }  // namespace
