@@ -27,7 +27,12 @@ bool take_answer(const os::Fd& channel, ServerLink::Child& child) {
       throw std::system_error(ETIMEDOUT, std::generic_category(), "start a process: the process server is silent");
     }
     Message answer;
-    const int rc = receive(channel, answer, os::Patience::wait);
+    int rc = 0;
+    try {
+      rc = receive(channel, answer, os::Patience::wait);
+    } catch (const DecodeError&) {  // the child's call wrote to a descriptor that is not its own, and very soon
+      continue;
+    }
     if (rc == 0) return false;
     if (rc < 0) throw std::system_error(-rc, std::generic_category(), "start a process: receive its descriptor");
     if (answer.what != Say::started && answer.what != Say::refused) {
