@@ -104,8 +104,12 @@ Recommendation for_computing(const View& view) {
   const WayFigures* by_threads = view.block.find(Way::kThreads);
   const WayFigures* by_coroutines = view.block.find(Way::kCoroutines);
   const WayFigures* by_both = view.block.find(Way::kCoroutinesAndThreads);
-  const bool plain_threads = by_threads != nullptr && view.as_good(*by_threads);
-  const WayFigures& chosen = plain_threads ? *by_threads : view.best;
+  const WayFigures* by_processes = view.block.find(Way::kProcesses);
+  // What is as good and asks for less comes first.
+  const WayFigures* candidates[] = {by_threads, by_both, &view.best};
+  const WayFigures& chosen = **std::find_if(std::begin(candidates), std::end(candidates), [&](const WayFigures* way) {
+    return way != nullptr && view.as_good(*way);
+  });
   Recommendation r{.work = view.work, .choose = chosen.way, .text = {}, .used = {}, .changed_by = {}};
   r.text = fmt::format("Choose {}: {:.2f} times as fast on {} cores, for the work computes.", way_name(chosen.way),
                        view.speed_up(chosen), view.figures.cores);
@@ -119,7 +123,23 @@ Recommendation for_computing(const View& view) {
                           view.speed_up(*by_both));
     r.used.push_back(wall(*by_both));
   }
-  r.text += " Threads of C++ are parallel; processes would buy isolation from crashes, not speed.";
+  if (by_processes == nullptr) {
+    r.text += " Threads of C++ are parallel; processes would buy isolation from crashes, not speed.";
+  } else if (&chosen == by_processes) {
+    r.text += fmt::format(
+        " Threads{} hold each other up here, by a lock, the allocator or something else of which each process has its "
+        "own.",
+        by_threads == nullptr ? "" : fmt::format(" ({:.2f})", view.speed_up(*by_threads)));
+    if (by_threads != nullptr) r.used.insert(r.used.end(), {wall(*by_threads), memory(*by_threads)});
+    r.used.push_back(memory(chosen));
+  } else {
+    r.text += fmt::format(
+        " Threads of C++ are parallel: processes reach {:.2f} with {} of memory in place of {}, and buy isolation from "
+        "crashes, not speed.",
+        view.speed_up(*by_processes), show_bytes(static_cast<double>(by_processes->median.peak_memory)),
+        show_bytes(static_cast<double>(chosen.median.peak_memory)));
+    r.used.insert(r.used.end(), {wall(*by_processes), memory(*by_processes), memory(chosen)});
+  }
   r.changed_by = fmt::format(
       "one core (then stay synchronous), or work that waits more than it computes (a CPU share below {:.0f}%: then "
       "coroutines).",

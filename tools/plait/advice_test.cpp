@@ -43,6 +43,37 @@ TEST(AdviceTest, WorkThatComputesGoesToThreads) {
   EXPECT_TRUE(says(r.changed_by, "one core")) << r.changed_by;
 }
 
+Figures with_processes(double wall_s) {
+  Figures figures = recorded("many_files_two_cores");
+  figures.cpu_bound.ways.push_back(summarise(Way::kProcesses, {{.wall_s = wall_s, .peak_memory = 40 << 20}}));
+  return figures;
+}
+
+TEST(AdviceTest, ProcessesThatAreAsFastAsThreadsAreNotChosen) {
+  const double by_threads = recorded("many_files_two_cores").cpu_bound.find(Way::kThreads)->median.wall_s;
+  for (double factor : {0.95, 1.0, 2.0}) {
+    const Advice advice = advise(with_processes(by_threads * factor));
+    const Recommendation& r = on(Work::kCpuBound, advice);
+    EXPECT_EQ(r.choose, Way::kThreads);
+    for (const char* figure : {"wall(processes)", "peak memory(processes)", "peak memory(threads)"}) {
+      EXPECT_TRUE(uses(r, figure)) << figure;
+    }
+    EXPECT_TRUE(says(r.text, "with 40.0 MiB of memory in place of")) << r.text;
+    EXPECT_TRUE(says(r.text, "isolation from crashes, not speed")) << r.text;
+  }
+}
+
+TEST(AdviceTest, ProcessesAreChosenWhereThreadsHoldEachOtherUp) {
+  const double by_threads = recorded("many_files_two_cores").cpu_bound.find(Way::kThreads)->median.wall_s;
+  const Advice advice = advise(with_processes(by_threads / 2));
+  const Recommendation& r = on(Work::kCpuBound, advice);
+  EXPECT_EQ(r.choose, Way::kProcesses);
+  EXPECT_TRUE(says(r.text, "hold each other up")) << r.text;
+  for (const char* figure : {"wall(processes)", "wall(threads)", "peak memory(processes)", "peak memory(threads)"}) {
+    EXPECT_TRUE(uses(r, figure)) << figure;
+  }
+}
+
 TEST(AdviceTest, WorkThatWaitsGoesToCoroutines) {
   const Recommendation r = on(Work::kIoBound, advise(recorded("many_files_two_cores")));
   EXPECT_EQ(r.choose, Way::kCoroutines);

@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
 
 #include "test_support.hpp"
 
@@ -91,10 +94,13 @@ TEST(CommandTest, ComparesATreeAndWritesTableJsonAndPage) {
   EXPECT_NE(ended.out.find("All ways agree on 1 digest and 1,000 answers"), std::string::npos) << ended.out;
   EXPECT_NE(ended.out.find("No advice: "), std::string::npos) << ended.out;
   const auto json = nlohmann::json::parse(testing::content_of(output / "f.json"));
-  for (const char* block : {"cpu_bound", "io_bound"}) {
-    ASSERT_EQ(json["figures"][block].size(), 4U);
+  for (const auto& [block, ways] : {std::pair("cpu_bound", 5U), std::pair("io_bound", 4U)}) {
+    ASSERT_EQ(json["figures"][block].size(), ways);
     for (const auto& way : json["figures"][block]) EXPECT_EQ(way["rounds"].size(), 3U);
   }
+  const auto& processes = json["figures"]["cpu_bound"][4]["median"];
+  EXPECT_GE(processes["threads"], 3U) << "the main program, the server of processes, a worker";
+  EXPECT_GT(processes["peak_memory_bytes"], json["figures"]["cpu_bound"][0]["median"]["peak_memory_bytes"]);
   const auto& io = json["figures"]["io_bound"];
   EXPECT_GE(io[0]["median"]["wall_s"], 5.0) << "1,000 requests of 5 ms, one after the other";
   EXPECT_GE(io[1]["median"]["threads"], 32U);
@@ -103,38 +109,59 @@ TEST(CommandTest, ComparesATreeAndWritesTableJsonAndPage) {
   EXPECT_NE(testing::content_of(output / "f.html").find("<svg"), std::string::npos);
 }
 
-TEST(CommandTest, CtrlCEndsItWithACleanTerminal) {
-  testing::TempDirectory directory;
-  directory.write("file", "content");
+struct Interrupted {
+  std::string shown;
+  bool in_time;  // the command was there to see the Ctrl-C
+};
+
+/// Runs the command on a terminal, and presses Ctrl-C when `moment` finds in what is shown what it waits for. Returns
+/// when nobody has the terminal open any more, and holds the command's end against what a Ctrl-C has to lead to.
+Interrupted press_ctrl_c(const fs::path& directory, const std::function<bool(const std::string&)>& moment) {
   winsize size{.ws_row = 24, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
   int terminal = -1;
   const pid_t child = ::forkpty(&terminal, nullptr, nullptr, &size);
-  ASSERT_GE(child, 0);
+  if (child < 0) throw std::runtime_error("forkpty");
   if (child == 0) {
-    ::execl(PLAIT_COMMAND, "plait", "compare", directory.path().c_str(), nullptr);
+    ::execl(PLAIT_COMMAND, "plait", "compare", directory.c_str(), nullptr);
     ::_exit(127);
   }
-  std::string shown;
-  bool interrupted = false;
+  Interrupted seen{};
   char part[4096];
   for (ssize_t got = 0; (got = ::read(terminal, part, sizeof part)) > 0;) {
-    shown.append(part, static_cast<std::size_t>(got));
-    // The requests have begun: there are a server and a client to be ended.
-    if (!interrupted && shown.find("IO round 1/3") != std::string::npos) {
-      ASSERT_EQ(::write(terminal, "\x03", 1), 1);
-      interrupted = true;
-    }
+    seen.shown.append(part, static_cast<std::size_t>(got));
+    if (!seen.in_time && moment(seen.shown)) seen.in_time = ::write(terminal, "\x03", 1) == 1;
   }
   int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
   ::close(terminal);
-  ASSERT_TRUE(WIFEXITED(status)) << shown;
+  EXPECT_TRUE(WIFEXITED(status)) << seen.shown;
   EXPECT_EQ(WEXITSTATUS(status), 130);
-  EXPECT_TRUE(interrupted) << shown;
-  EXPECT_TRUE(shown.ends_with("\r\033[K")) << shown;
+  EXPECT_TRUE(seen.shown.ends_with("\r\033[K")) << seen.shown;
   // The terminal's process group was the command's: nobody of it is left.
   EXPECT_EQ(::kill(-child, 0), -1);
   EXPECT_EQ(errno, ESRCH);
+  return seen;
+}
+
+TEST(CommandTest, CtrlCEndsItWithACleanTerminal) {
+  testing::TempDirectory directory;
+  directory.write("file", "content");
+  // The requests have begun: there are a server and a client to be ended.
+  const Interrupted seen = press_ctrl_c(
+      directory.path(), [](const std::string& shown) { return shown.find("IO round 1/3") != std::string::npos; });
+  EXPECT_TRUE(seen.in_time) << seen.shown;
+}
+
+TEST(CommandTest, CtrlCEndsTheProcessesOfThePoolToo) {
+  testing::TempDirectory directory;
+  for (int i = 0; i < 16; ++i) fs::resize_file(directory.write(std::to_string(i), ""), 24 << 20);
+  // The bar is drawn when the way begins, and again after 100 ms, when the processes have been at work for a while.
+  // They have the terminal for their standard streams, and are not of its process group.
+  const Interrupted seen = press_ctrl_c(directory.path(), [](const std::string& shown) {
+    const std::size_t first = shown.find(", processes ");
+    return first != std::string::npos && shown.find(", processes ", first + 1) != std::string::npos;
+  });
+  EXPECT_TRUE(seen.in_time) << seen.shown;
 }
 
 }  // namespace

@@ -60,9 +60,9 @@ Figures measure(Runner& runner, const Tree& tree) {
                   .in_flight = kInFlight,
                   .cpu_bound = {},
                   .io_bound = {}};
-  for (Way way : kWays) {
-    figures.cpu_bound.ways.push_back(summarise(way, samples.at({Work::kCpuBound, way})));
-    figures.io_bound.ways.push_back(summarise(way, samples.at({Work::kIoBound, way})));
+  for (Work work : {Work::kCpuBound, Work::kIoBound}) {
+    Block& block = work == Work::kCpuBound ? figures.cpu_bound : figures.io_bound;
+    for (Way way : ways_of(work)) block.ways.push_back(summarise(way, samples.at({work, way})));
   }
   return figures;
 }
@@ -79,7 +79,7 @@ int print_digests(const Runner& runner, const Tree& tree) {
 // Enough to hold the ways against each other.
 std::vector<Step> plan_without_measuring() {
   std::vector<Step> plan;
-  for (Way way : kWays) plan.push_back({.work = Work::kCpuBound, .way = way, .round = 0});
+  for (Way way : ways_of(Work::kCpuBound)) plan.push_back({.work = Work::kCpuBound, .way = way, .round = 0});
   return plan;
 }
 
@@ -104,10 +104,11 @@ int measure_and_report(const CompareOptions& options, Runner& runner, const Tree
 std::vector<Step> plan_of_comparison() {
   std::vector<Step> plan;
   for (Work work : {Work::kCpuBound, Work::kIoBound}) {
+    const std::span<const Way> ways = ways_of(work);
     plan.push_back({.work = work, .way = Way::kThreads, .round = 0});
     for (int round = 1; round <= kRounds; ++round) {
-      for (std::size_t i = 0; i < std::size(kWays); ++i) {
-        const Way way = kWays[(i + static_cast<std::size_t>(round) - 1) % std::size(kWays)];
+      for (std::size_t i = 0; i < ways.size(); ++i) {
+        const Way way = ways[(i + static_cast<std::size_t>(round) - 1) % ways.size()];
         plan.push_back({.work = work, .way = way, .round = round});
       }
     }
@@ -132,7 +133,7 @@ int compare(const CompareOptions& options) {
   if (measured) {
     failed = measure_and_report(options, runner, *tree);
   } else {
-    for (std::size_t i = 0; i < std::size(kWays); ++i) runner.run_next();
+    for (std::size_t i = 0; i < ways_of(Work::kCpuBound).size(); ++i) runner.run_next();
   }
   if (options.print) failed |= print_digests(runner, *tree);
   if (failed != 0) return failed;

@@ -28,6 +28,8 @@ std::string_view way_name(Way way) {
       return "coroutines";
     case Way::kCoroutinesAndThreads:
       return "coroutines+threads";
+    case Way::kProcesses:
+      return "processes";
   }
   return "";
 }
@@ -42,6 +44,8 @@ std::string_view way_asks(Way way) {
       return "Task<> and co_await down to every wait; long computing holds up the loop";
     case Way::kCoroutinesAndThreads:
       return "Task<> and co_await, and to_thread(f) round each call that computes";
+    case Way::kProcesses:
+      return "functions whose arguments and results are copied across; nothing is shared but shared::…";
   }
   return "";
 }

@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <nlohmann/json.hpp>
+#include <plait/plait.hpp>
 
 #include "figures_json.hpp"
 #include "meter.hpp"
+#include "processes.hpp"
 
 namespace plait::tool {
 namespace {
@@ -68,6 +71,28 @@ TEST(MeterTest, ABeatThatComesInTimeIsNoStall) {
   for (int i = 0; i < 1000; ++i) meter.beat();
   const Sample sample = meter.stop();
   EXPECT_LE(sample.longest_stall_s, std::max(0.0, sample.wall_s - 0.010));
+}
+
+// Computes for 50 ms of its own CPU time.
+std::uint64_t compute() {
+  std::uint64_t turns = 0;
+  const std::clock_t until = std::clock() + CLOCKS_PER_SEC / 20;
+  while (std::clock() < until) ++turns;
+  return turns;
+}
+
+TEST(MeterTest, WhatTheProcessesOfAPoolUseIsCounted) {
+  ProcessPool pool(2);
+  const Used before = used_by_this_process();
+  Meter meter;
+  Future<std::uint64_t> one = pool.submit(compute), other = pool.submit(compute);
+  EXPECT_GT(one.result() + other.result(), 0U);
+  const Used after = used_by_this_process();
+  const Sample sample = meter.stop();
+  EXPECT_GE(sample.cpu_s - (after.cpu_s - before.cpu_s), 0.090) << "of the workers, who are children of the server";
+  EXPECT_GE(sample.threads, after.threads + 2) << "at least the server and one worker";
+  EXPECT_GE(sample.peak_memory, after.peak_memory + 1'000'000);
+  EXPECT_GT(sample.context_switches, 0U);
 }
 
 }  // namespace

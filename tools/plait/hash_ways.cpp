@@ -2,8 +2,12 @@
 // The CPU-bound half: the same files, read and hashed in each way.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "cores.hpp"
 #include "crew.hpp"
@@ -60,6 +64,31 @@ Task<> send_to_threads_until_done(const NameList& names, WorkList& list, ThreadP
   }
 }
 
+constexpr unsigned kMostProcesses = 64;  // that a ProcessPool takes
+
+// In a worker; its bench is used again for each batch.
+std::vector<FileResult> hash_batch(const std::vector<std::string>& names) {
+  static HashBench bench;
+  std::vector<FileResult> results;
+  results.reserve(names.size());
+  for (const std::string& name : names) results.push_back(hash_file(name.c_str(), bench));
+  return results;
+}
+
+// A call costs more than hashing a small header; and the last batches should end at about the same time.
+std::size_t batch_size(std::size_t files, unsigned cores) { return std::clamp<std::size_t>(files / cores / 32, 1, 64); }
+
+Task<> send_to_processes_until_done(const NameList& names, WorkList& list, ProcessPool& pool, std::size_t batch) {
+  while (auto first = list.take(batch)) {
+    const std::size_t end = std::min(*first + batch, names.size());
+    std::vector<std::string> part;
+    for (std::size_t i = *first; i < end; ++i) part.emplace_back(names[i]);
+    Future<std::vector<FileResult>> hashed = pool.submit(hash_batch, std::move(part));
+    const std::vector<FileResult> results = co_await hashed;
+    for (std::size_t i = *first; i < end; ++i) list.settle(i, results.at(i - *first));
+  }
+}
+
 }  // namespace
 
 Sample hash_files(Way way, const NameList& names, const Board& board) {
@@ -78,6 +107,12 @@ Sample hash_files(Way way, const NameList& names, const Board& board) {
     case Way::kCoroutinesAndThreads: {
       ThreadPool pool({.size = static_cast<int>(cores)});
       return run(crew_of_tasks(meter, 2 * cores, [&] { return send_to_threads_until_done(names, list, pool); }));
+    }
+    case Way::kProcesses: {
+      const std::size_t batch = batch_size(names.size(), cores);
+      ProcessPool pool({.size = static_cast<int>(std::min(cores, kMostProcesses))});
+      return run(
+          crew_of_tasks(meter, 2 * cores, [&] { return send_to_processes_until_done(names, list, pool, batch); }));
     }
   }
   return meter.stop();

@@ -1,34 +1,22 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "meter.hpp"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <fstream>
-#include <string>
+
+#include "processes.hpp"
 
 namespace plait::tool {
 namespace {
 
-rusage usage() {
-  rusage now{};
-  ::getrusage(RUSAGE_SELF, &now);
-  return now;
-}
-
-double cpu_seconds(const rusage& r) {
-  auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
-  return seconds(r.ru_utime) + seconds(r.ru_stime);
-}
-
-std::uint64_t switches(const rusage& r) { return static_cast<std::uint64_t>(r.ru_nvcsw + r.ru_nivcsw); }
-
-std::uint64_t status_number(const std::string& field) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(field)) return std::stoull(line.substr(field.size()));
-  }
-  return 0;
+Used used_by_all() {
+  Used all = used_by_this_process();
+  const Used below = used_by_processes_below();
+  all.cpu_s += below.cpu_s;
+  all.context_switches += below.context_switches;
+  all.peak_memory += below.peak_memory;
+  all.threads += below.threads;
+  return all;
 }
 
 // The second number of schedstat: nanoseconds on the run queue. It is that of the calling process's first thread.
@@ -41,11 +29,12 @@ double seconds_without_core() {
 
 }  // namespace
 
-Meter::Meter() : begin_(Clock::now()), last_beat_(begin_) {
-  const rusage now = usage();
-  cpu_before_ = cpu_seconds(now);
-  switches_before_ = switches(now);
+Meter::Meter() {
+  const Used now = used_by_all();
+  cpu_before_ = now.cpu_s;
+  switches_before_ = now.context_switches;
   no_core_before_ = seconds_without_core();
+  begin_ = last_beat_ = Clock::now();
 }
 
 void Meter::beat() {
@@ -58,8 +47,9 @@ Meter::Clock::duration Meter::until_beat() const {
   return std::max(last_beat_ + kBeat - Clock::now(), Clock::duration::zero());
 }
 
-void Meter::count_threads() {
-  const std::uint64_t now = status_number("Threads:");
+void Meter::count_threads() { keep_most(used_by_all().threads); }
+
+void Meter::keep_most(std::uint64_t now) {
   std::uint64_t most = threads_.load(std::memory_order_relaxed);
   while (most < now && !threads_.compare_exchange_weak(most, now, std::memory_order_relaxed)) {
   }
@@ -67,16 +57,15 @@ void Meter::count_threads() {
 
 Sample Meter::stop() {
   beat();
-  const rusage now = usage();
-  count_threads();
+  const Used now = used_by_all();
+  keep_most(now.threads);
   return {.wall_s = std::chrono::duration<double>(last_beat_ - begin_).count(),
-          .cpu_s = cpu_seconds(now) - cpu_before_,
+          .cpu_s = now.cpu_s - cpu_before_,
           .no_core_s = seconds_without_core() - no_core_before_,
           .longest_stall_s = std::chrono::duration<double>(longest_stall_).count(),
-          // Not ru_maxrss: that one remembers the parent's memory across exec.
-          .peak_memory = status_number("VmHWM:") * 1024,
+          .peak_memory = now.peak_memory,
           .threads = threads_.load(std::memory_order_relaxed),
-          .context_switches = switches(now) - switches_before_};
+          .context_switches = now.context_switches - switches_before_};
 }
 
 }  // namespace plait::tool

@@ -9,9 +9,10 @@ namespace {
 
 constexpr const char* kCompareFooter = R"(
 Reads every file below DIR and hashes it, one after the other, with threads, with
-coroutines on one loop, and with coroutines that send the hashing to threads; then
-sends 1,000 requests of 5 ms to a slow server the same ways. Each way runs in a
-process of its own: one pass to warm up, then three rounds in rotating order.
+coroutines on one loop, with coroutines that send the hashing to threads, and with
+a pool of processes; then sends 1,000 requests of 5 ms to a slow server the same
+ways, but for processes. Each way runs in a process of its own: one pass to warm
+up, then three rounds in rotating order.
 
 Exit codes: 0 all files read, 1 some unread, 2 usage, 130 Ctrl-C.)";
 

@@ -25,10 +25,13 @@ std::string agreement(const Report& report) {
 
 std::string text_report(const Report& report, int columns) {
   std::string text = text_table(report.figures, columns) + '\n';
-  text += wrap(agreement(report) +
-                   " Medians of three rounds, each in a process of its own; ± is half the distance from the shortest "
-                   "to the longest. Longest stall: how late a beat of every 10 ms came in the main program.",
-               columns, 0);
+  text +=
+      wrap(agreement(report) +
+               " Medians of three rounds, each in a process of its own; ± is half the distance from the shortest "
+               "to the longest. Longest stall: how late a beat of every 10 ms came in the main program. CPU, memory, "
+               "threads and context switches of processes are those of all of them, added up: the main program, "
+               "the server that starts the workers, and the workers; memory that they share counts in each.",
+           columns, 0);
   text += "\nWhat each way asks of your code\n";
   for (Way way : kWays) {
     const std::string name =

@@ -2,6 +2,7 @@
 // The IO-bound half: the same requests to a slow server, sent in each way; a connection for each strand.
 #include <fmt/format.h>
 
+#include <stdexcept>
 #include <string>
 
 #include "answer.hpp"
@@ -80,6 +81,8 @@ Sample send_requests(Way way, int port, const Board& board) {
       return run(crew_of_tasks(meter, kInFlight, [&] { return ask_awaiting_until_done(port, list); }));
     case Way::kCoroutinesAndThreads:
       return run(crew_of_tasks(meter, kInFlight, [&] { return ask_and_send_to_threads_until_done(port, list); }));
+    case Way::kProcesses:
+      throw std::logic_error("processes send no requests");
   }
   return meter.stop();
 }

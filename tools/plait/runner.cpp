@@ -27,7 +27,7 @@ Runner::Runner(const Tree& tree, std::vector<Step> plan)
     : tree_(tree), names_(tree.files.text()), time_(std::move(plan)) {
   // How long the requests take is known beforehand, but for what the ways add.
   constexpr double kOneAfterTheOther = kRequests * kRequestMilliseconds / 1e3;
-  for (Way way : kWays) {
+  for (Way way : ways_of(Work::kIoBound)) {
     time_.expect(Work::kIoBound, way, way == Way::kSequential ? kOneAfterTheOther : kOneAfterTheOther / kInFlight);
   }
   for (const UnreadName& name : tree.unread) report_unread(name.name, name.reason);

@@ -16,7 +16,8 @@ std::vector<std::string> column_heads();
 /// What the block holds, in one line.
 std::string block_title(const Figures& figures, Work work);
 
-/// The table: two blocks, the same ways in both. Where `columns` are too few for it, each way is a paragraph instead.
+/// The table: two blocks, the same ways in both but for processes. Where `columns` are too few for it, each way is a
+/// paragraph instead.
 std::string text_table(const Figures& figures, int columns);
 
 }  // namespace plait::tool

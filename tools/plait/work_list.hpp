@@ -17,10 +17,11 @@ class WorkList {
  public:
   WorkList(const Board& board, Meter& meter) : board_(board), meter_(meter) {}
 
-  /// The next item to do, or nothing when all are taken.
-  std::optional<std::size_t> take() {
+  /// The next item to do, or nothing when all are taken. With `count` the first of so many, of which the last ones may
+  /// not exist.
+  std::optional<std::size_t> take(std::size_t count = 1) {
     // Relaxed: the counter gives each index once, and publishes nothing.
-    const std::size_t i = next_.fetch_add(1, std::memory_order_relaxed);
+    const std::size_t i = next_.fetch_add(count, std::memory_order_relaxed);
     return i < board_.size() ? std::optional(i) : std::nullopt;
   }
 
