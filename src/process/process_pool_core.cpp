@@ -33,8 +33,8 @@ namespace {
 
 /// How often a thread that waits for a result looks by itself before it sleeps.
 constexpr int kLooks = 2000;
-/// Workers that die one after the other before they can make a call.
-constexpr std::size_t kDeathsAtStart = 3;
+/// Workers that die one after the other before they can make a call; more than somebody who kills at random may hit.
+constexpr std::size_t kDeathsAtStart = 10;
 
 struct Pools {
   SpinLock lock;
