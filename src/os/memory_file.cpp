@@ -47,7 +47,8 @@ MemoryFile MemoryFile::create(const char* name, std::size_t size, std::size_t re
   if (fd < 0 && errno == EINVAL) fd = ::memfd_create(name, flags);
   if (fd < 0) throw_error(errno, "memfd_create");
   MemoryFile made;
-  made.file_.reset(fd);
+  made.file_ = above_standard_streams(Fd(fd));
+  fd = made.file_.get();
   if (::ftruncate(fd, static_cast<off_t>(size)) != 0) throw_error(errno, "ftruncate of a memory file");
   const int seals = F_SEAL_SHRINK | (reserve == 0 ? F_SEAL_GROW | F_SEAL_SEAL : 0);
   if (::fcntl(fd, F_ADD_SEALS, seals) != 0) throw_error(errno, "fcntl(F_ADD_SEALS)");

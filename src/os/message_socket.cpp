@@ -15,7 +15,7 @@ namespace plait::os {
 std::pair<Fd, Fd> message_pair() {
   int fds[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) throw_error(errno, "socketpair");
-  return {Fd(fds[0]), Fd(fds[1])};
+  return {above_standard_streams(Fd(fds[0])), above_standard_streams(Fd(fds[1]))};
 }
 
 bool is_message_socket(int fd) noexcept {

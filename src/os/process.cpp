@@ -66,6 +66,13 @@ void read_nothing() noexcept {
   if (nothing != STDIN_FILENO) ::close(nothing);
 }
 
+void fill_standard_streams() noexcept {
+  for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) {
+    // The lowest number that is free.
+    if (::fcntl(number, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) return;
+  }
+}
+
 Fd standard_stream(int number) noexcept { return Fd(::fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)); }
 
 void set_standard_stream(int number, Fd stream) noexcept {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "plait/base/contract.hpp"
+#include "plait/os/process.hpp"
 #include "process_body.hpp"
 #include "protocol.hpp"
 #include "role.hpp"
@@ -44,6 +45,7 @@ void take_up(std::string_view option) {
   if (parent < 0 || !os::is_message_socket(fd)) {
     fail("plait: the argument --plait-process=… is for Plait's own use, by a program that starts its processes.");
   }
+  os::fill_standard_streams();
   is_server ? serve(os::Fd(fd), parent) : be_child(os::Fd(fd), parent);
 }
 

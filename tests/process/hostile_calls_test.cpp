@@ -19,6 +19,7 @@
 #include "process/arena.hpp"
 #include "process/call_board.hpp"
 #include "support/build.hpp"
+#include "support/forked.hpp"
 
 namespace plait {
 namespace {
@@ -218,6 +219,28 @@ TEST(HostileCalls, ACopyEndsThoughItsChannelIsHeld) {
   EXPECT_TRUE(process.join(std::chrono::seconds(10)));
   EXPECT_EQ(process.exitcode(), 0);
   process.kill();
+}
+
+TEST(HostileCalls, AProgramMayHaveClosedItsStandardStreams) {
+  PLAIT_TEST_NEEDS_FORK();
+  test::Forked program([] {
+    for (int stream = 0; stream < 3; ++stream) ::close(stream);
+    const auto write = [](int n) {
+      for (int stream = 1; stream < 3; ++stream) static_cast<void>(!::write(stream, "garbage", 7));
+      return n;
+    };
+    for (const Start method : {Start::server, Start::spawn, Start::server}) {
+      Process lives({.daemon = true, .start = method}, forever);
+      lives.start();
+      Process process({.start = method}, write, 1);
+      process.start();
+      process.join();
+      if (process.exitcode() != 0 || !lives.is_alive()) ::_exit(2);
+    }
+    ProcessPool pool(1);
+    if (pool.submit(write, 5).result() != 5) ::_exit(3);
+  });
+  EXPECT_TRUE(program.ends_well());
 }
 
 }  // namespace

@@ -38,6 +38,10 @@ class Fd {
   int fd_ = -1;
 };
 
+/// The same open file under a number that is not that of a standard stream, which a child would take for its own where
+/// this process has closed it; as it is, if there is none. Close-on-exec.
+Fd above_standard_streams(Fd fd) noexcept;
+
 /// Another descriptor for the same open file, close-on-exec (fcntl(2), F_DUPFD_CLOEXEC). Throws std::system_error.
 Fd duplicate(int fd);
 

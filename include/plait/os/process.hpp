@@ -30,6 +30,8 @@ std::vector<int> child_processes();
 void leave_process_group() noexcept;
 /// Nothing is to be read from the standard input any more.
 void read_nothing() noexcept;
+/// Opens /dev/null in the place of each standard stream that is closed, so that nothing else gets its number.
+void fill_standard_streams() noexcept;
 /// Another descriptor of the standard output (1) or error (2); none if that is closed.
 Fd standard_stream(int number) noexcept;
 /// Makes `stream` that one; none closes it.
