@@ -24,6 +24,9 @@
 namespace plait {
 namespace {
 
+/// All processes of this program have one, too, and start nevertheless.
+const shared::Value<int> made_before_main(7);
+
 int add_one(int n) { return n + 1; }
 void forever() {
   for (;;) ::pause();
@@ -241,6 +244,10 @@ TEST(HostileCalls, AProgramMayHaveClosedItsStandardStreams) {
     if (pool.submit(write, 5).result() != 5) ::_exit(3);
   });
   EXPECT_TRUE(program.ends_well());
+}
+
+TEST(HostileCalls, StaticObjectsMayBeShared) {
+  EXPECT_EQ(exit_code_of([] { std::exit(*made_before_main); }), 7);
 }
 
 }  // namespace
