@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "plait/os/process.hpp"
 #include "plait/plait.hpp"
 #include "process/arena.hpp"
 #include "process/call_board.hpp"
@@ -196,6 +197,7 @@ TEST(HostileCalls, AllWhoSleepAreWokenForWhatIsPublishedAtOnce) {
 }
 
 TEST(HostileCalls, ACopyThatClosesItsChannelIsAlive) {
+  if (os::thread_count() != 1) GTEST_SKIP() << "ThreadSanitizer has a thread of its own, so nothing may be forked";
   const auto program = [] {
     Process copy({.start = Start::fork}, [] {
       ::close_range(3, ~0U, 0);
@@ -209,6 +211,7 @@ TEST(HostileCalls, ACopyThatClosesItsChannelIsAlive) {
 }
 
 TEST(HostileCalls, ACopyEndsThoughItsChannelIsHeld) {
+  if (os::thread_count() != 1) GTEST_SKIP() << "ThreadSanitizer has a thread of its own, so nothing may be forked";
   const auto program = [] {
     Process copy({.start = Start::fork}, [] {
       if (::fork() == 0) forever();
