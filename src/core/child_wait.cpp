@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "plait/core/child_wait.hpp"
 
+#include "uncancelled.hpp"
+
 namespace plait::detail {
 namespace {
 
@@ -19,18 +21,11 @@ class End : public Leaf<End> {
 }  // namespace
 
 void wait_uncancelled(FutureStateBase& state) {
-  ThreadStrand& self = this_thread_strand();
-  bool cancelled = false;
-  while (!state.done()) {
-    try {
-      const CrewWait guard(state.begin_wait_in_thread(true));
-      End(state).wait_in_thread(kNever);
-    } catch (const Cancelled&) {  // before the wait began
-      cancelled = true;
-      self.uncancel();
-    }
-  }
-  if (cancelled) self.cancel();
+  uncancelled([&state] {
+    if (state.done()) return;
+    const CrewWait guard(state.begin_wait_in_thread(true));
+    End(state).wait_in_thread(kNever);
+  });
 }
 
 }  // namespace plait::detail

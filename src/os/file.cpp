@@ -7,20 +7,9 @@
 
 #include <cerrno>
 
+#include "retried.hpp"
+
 namespace plait::os {
-namespace {
-
-template <class Call>
-std::int64_t retried(Call call) noexcept {
-  while (true) {
-    const std::int64_t n = call();
-    if (n >= 0) return n;
-    if (errno != EINTR) return -errno;
-  }
-}
-
-}  // namespace
-
 OpenedFile open_to_read(const std::string& path) noexcept {
   const std::int64_t fd = retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
   if (fd < 0) return {static_cast<int>(-fd), Fd(), false};

@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "plait/base/atomic.hpp"
+#include "retried.hpp"
 
 namespace plait::os {
 namespace {
@@ -50,15 +51,6 @@ class PipeSignalHeld {
   bool was_pending_ = false;
   bool raised_ = false;
 };
-
-template <class Call>
-std::int64_t retried(Call call) noexcept {
-  while (true) {
-    const std::int64_t n = call();
-    if (n >= 0) return n;
-    if (errno != EINTR) return -errno;
-  }
-}
 
 }  // namespace
 

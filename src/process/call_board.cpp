@@ -6,6 +6,7 @@
 
 #include "plait/base/spin_lock.hpp"
 #include "plait/core/clock.hpp"
+#include "plait/core/thread_strand.hpp"
 #include "plait/os/futex.hpp"
 
 namespace plait::detail {
@@ -98,7 +99,7 @@ void CallBoard::wait_for_work(std::uint32_t number) const noexcept {
   Memory& m = memory();
   Worker& self = worker(number);
   const auto over = [&] { return has_work() || self.dismissed.load(std::memory_order_acquire) != 0; };
-  if (os::processor_count() > 1) {
+  if (!has_one_processor()) {
     for (int i = 1; i <= kLooks; ++i) {
       if (over()) return;
       i % 64 == 0 ? yield_processor() : cpu_relax();

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/uncancelled.hpp"
 #include "plait/base/contract.hpp"
 #include "plait/process/to_process.hpp"
 #include "plait/sched/run.hpp"
@@ -46,19 +47,7 @@ ProcessPool::~ProcessPool() {
   const bool unwinding = std::uncaught_exceptions() > exceptions_;
   core_->close(unwinding);
   if (unwinding) core_->cancel_all();
-  // A cancel of this thread, before or meanwhile, does not end the wait.
-  detail::ThreadStrand& self = detail::this_thread_strand();
-  bool cancelled = false;
-  for (bool ended = false; !ended;) {
-    try {
-      thread->join();
-      ended = true;
-    } catch (const Cancelled&) {
-      cancelled = true;
-      self.uncancel();
-    }
-  }
-  if (cancelled) self.cancel();
+  detail::uncancelled([thread] { thread->join(); });
 }
 
 void ProcessPool::submit(detail::PoolOrder& order) {

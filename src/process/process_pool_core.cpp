@@ -19,7 +19,6 @@
 #include "plait/base/contract.hpp"
 #include "plait/core/clock.hpp"
 #include "plait/io/readiness.hpp"
-#include "plait/os/futex.hpp"
 #include "plait/os/processors.hpp"
 #include "plait/os/shared_memory.hpp"
 #include "plait/process/worker_died.hpp"
@@ -203,7 +202,7 @@ bool ProcessPoolCore::has_done() const noexcept {
 }
 
 void ProcessPoolCore::listen(const FutureStateBase& until) noexcept {
-  if (os::processor_count() == 1) return;
+  if (has_one_processor()) return;
   board_.listen();
   for (int i = 1; i <= kLooks && !until.done(); ++i) {
     if (!has_done()) {
@@ -320,22 +319,21 @@ void ProcessPoolCore::cancel(PoolOrder& order) noexcept {
   fail(withdrawn, std::make_exception_ptr(Cancelled{}));
 }
 
+/// All calls that no worker has begun. With the lock held.
+void ProcessPoolCore::take_unbegun(Orders& orders) noexcept {
+  orders.splice_back(pending_);
+  for (PoolOrder* order : orders_) {
+    if (order && order->phase == PoolOrder::Phase::in_slot && board_.withdraw(order->slot)) orders.push_back(*order);
+  }
+  for (PoolOrder* order = orders.front(); order; order = orders.after(*order)) order->phase = PoolOrder::Phase::ended;
+}
+
 void ProcessPoolCore::close(bool cancel) noexcept {
   Orders withdrawn;
   {
     const std::scoped_lock guard(lock_);
     closed_ = true;
-    if (cancel) {
-      withdrawn.splice_back(pending_);
-      for (PoolOrder* order : orders_) {
-        if (order && order->phase == PoolOrder::Phase::in_slot && board_.withdraw(order->slot)) {
-          withdrawn.push_back(*order);
-        }
-      }
-      for (PoolOrder* order = withdrawn.front(); order; order = withdrawn.after(*order)) {
-        order->phase = PoolOrder::Phase::ended;
-      }
-    }
+    if (cancel) take_unbegun(withdrawn);
   }
   fail(withdrawn, std::make_exception_ptr(Cancelled{}));
   bell_.signal();
@@ -354,11 +352,7 @@ void ProcessPoolCore::break_with(const std::exception_ptr& error) noexcept {
   {
     const std::scoped_lock guard(lock_);
     broken_ = error;
-    all.splice_back(pending_);
-    for (PoolOrder* order : orders_) {
-      if (order && order->phase == PoolOrder::Phase::in_slot && board_.withdraw(order->slot)) all.push_back(*order);
-    }
-    for (PoolOrder* order = all.front(); order; order = all.after(*order)) order->phase = PoolOrder::Phase::ended;
+    take_unbegun(all);
   }
   fail(all, error);
 }

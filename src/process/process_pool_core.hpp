@@ -75,6 +75,7 @@ class ProcessPoolCore : public std::enable_shared_from_this<ProcessPoolCore>, pu
 
   bool has_done() const noexcept;
   void collect() noexcept;
+  void take_unbegun(Orders& orders) noexcept;
   void take_done(Orders& done) noexcept;
   void take(PoolOrder& order, Orders& done) noexcept;
   void read_result(PoolOrder& order) noexcept;

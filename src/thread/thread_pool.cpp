@@ -4,6 +4,7 @@
 #include <exception>
 #include <vector>
 
+#include "core/uncancelled.hpp"
 #include "plait/base/contract.hpp"
 #include "plait/core/exceptions.hpp"
 #include "plait/core/scheduler.hpp"
@@ -76,19 +77,7 @@ ThreadPool::~ThreadPool() {
       shutdown({.wait = false, .cancel_futures = true});
       scheduler_->cancel_all();
     }
-    // A cancel of this thread, before or meanwhile, does not end the wait for what uses the pool.
-    detail::ThreadStrand& self = detail::this_thread_strand();
-    bool cancelled = false;
-    for (bool ended = false; !ended;) {
-      try {
-        shutdown();
-        ended = true;
-      } catch (const Cancelled&) {
-        cancelled = true;
-        self.uncancel();
-      }
-    }
-    if (cancelled) self.cancel();
+    detail::uncancelled([this] { shutdown(); });
   }
   threads_.reset();
   detail::PoolScheduler::give_back(*scheduler_);
