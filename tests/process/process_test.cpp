@@ -249,6 +249,7 @@ TEST(Process, IsListedAsLongAsItRuns) {  // test_active_children
 }
 
 TEST(Process, LeavesNothingBehind) {
+  sync_wait(yield_now());  // this thread's loop is made and kept
   {
     Process first(give_back, 1);
     first.start();
