@@ -325,21 +325,17 @@ TEST(Queue, CarriesEveryItemOnceBetweenTasksOfTwoLoopsAndThreads) {
     };
     const auto loop = [&] {
       run([&]() -> Task<> {
-        co_await gather(
-            [](Queue<int>& q, int k) -> Task<> {
-              for (int i = 1; i <= k; ++i) co_await q.put(i);
-            }(queue, n),
-            [](Queue<int>& q, std::atomic<long>& s, std::atomic<long>& c) -> Task<> {
-              for (int i = 0; i < 100; ++i) {
-                s += co_await q.get();
-                ++c;
-              }
-            }(queue, sum, count));
-        last();
-        while (auto x = co_await queue.next()) {
-          sum += *x;
-          ++count;
-        }
+        const auto put_all = [&]() -> Task<> {
+          for (int i = 1; i <= n; ++i) co_await queue.put(i);
+          last();  // before this loop has to get anything: the others may take all that there is
+        };
+        const auto get_all = [&]() -> Task<> {
+          while (auto x = co_await queue.next()) {
+            sum += *x;
+            ++count;
+          }
+        };
+        co_await gather(put_all(), get_all());
       });
     };
     const auto produce = [&] {
