@@ -192,6 +192,24 @@ void ProcessPoolCore::announce(std::unique_lock<SpinLock> held) noexcept {
 
 // ---- Results ----
 
+/// Orders that have their results, and are told so one after the other. A done-callback of one may wait for another,
+/// which then is told by the wait itself: nobody else would.
+struct ProcessPoolCore::Ending {
+  ProcessPoolCore& pool;
+  Orders& orders;
+  Ending* outer;
+
+  void go_on() noexcept {
+    while (PoolOrder* order = orders.pop_front()) {
+      if (order->block != 0) pool.arena_.release(order->block);
+      order->complete();
+    }
+  }
+};
+
+/// The innermost of this thread.
+constinit thread_local ProcessPoolCore::Ending* ProcessPoolCore::ending = nullptr;
+
 bool ProcessPoolCore::has_done() const noexcept {
   const std::size_t used = used_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < used; ++i) {
@@ -202,7 +220,8 @@ bool ProcessPoolCore::has_done() const noexcept {
 }
 
 void ProcessPoolCore::listen(const FutureStateBase& until) noexcept {
-  if (has_one_processor()) return;
+  for (Ending* each = ending; each && !until.done(); each = each->outer) each->go_on();
+  if (until.done() || has_one_processor()) return;
   board_.listen();
   for (int i = 1; i <= kLooks && !until.done(); ++i) {
     if (!has_done()) {
@@ -289,10 +308,10 @@ void ProcessPoolCore::end(Orders& orders) noexcept {
     if (closed_ && in_flight_ == 0) bell_.signal();
     announce(std::move(guard));
   }
-  while (PoolOrder* order = orders.pop_front()) {
-    if (order->block != 0) arena_.release(order->block);
-    order->complete();
-  }
+  Ending here{*this, orders, ending};
+  ending = &here;
+  here.go_on();
+  ending = here.outer;
 }
 
 void ProcessPoolCore::fail(Orders& orders, const std::exception_ptr& error) noexcept {

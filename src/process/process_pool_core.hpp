@@ -25,6 +25,9 @@ namespace plait::detail {
 
 /// What a pool of processes, its calls and its thread share. process_pool_core.cpp says how it works.
 class ProcessPoolCore : public std::enable_shared_from_this<ProcessPoolCore>, public Link {
+  struct Ending;
+  static thread_local Ending* ending;
+
  public:
   explicit ProcessPoolCore(const ProcessPoolOptions& options);
   ~ProcessPoolCore();
