@@ -23,6 +23,7 @@
 #include "plait/process/connection.hpp"
 #include "plait/process/init.hpp"
 #include "plait/process/process.hpp"
+#include "plait/process/process_class.hpp"
 #include "plait/process/process_pool.hpp"
 #include "plait/process/remote_error.hpp"
 #include "plait/process/shared_array.hpp"

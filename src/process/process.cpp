@@ -18,9 +18,20 @@ detail::ProcessState& Process::state() const {
 }
 
 std::shared_ptr<detail::ProcessState> Process::started_state() const {
-  if (!state().started())
-    detail::misuse("Process: \"" + name() + "\" has not been started, so nobody can wait for it.");
+  if (!state().started()) {
+    detail::misuse("Process: \"" + name() + "\" " +
+                   (pid() == 0 ? "has not been started, so nobody can wait for it."
+                               : "is this process, which can't wait for its own end."));
+  }
   return state_;
+}
+
+void Process::start() { state().start(); }
+
+void Process::become_body() {
+  const ProcessInfo self = current_process();
+  state_ = std::make_shared<detail::ProcessState>(ProcessOptions{.name = self.name, .daemon = daemon()}, Encoder());
+  state_->become_body();
 }
 
 void Process::join() { join_until(detail::kNever); }

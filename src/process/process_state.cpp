@@ -33,9 +33,29 @@ ProcessState::ProcessState(const ProcessOptions& options, Encoder call)
       grace_(options.grace),
       call_(std::move(call)) {}
 
+void ProcessState::become_body() noexcept {
+  std::scoped_lock guard(lock_);
+  phase_ = Phase::body;
+  id_ = os::process_id();
+}
+
+void ProcessState::start(Encoder call) {
+  {
+    std::scoped_lock guard(lock_);
+    if (phase_ == Phase::made) call_ = std::move(call);
+  }
+  start();
+}
+
 void ProcessState::start() {
   std::scoped_lock guard(lock_);
+  if (phase_ == Phase::body) misuse("Process::start(): \"" + name_ + "\" is this process; make another Process.");
   if (phase_ != Phase::made) misuse("Process::start(): \"" + name_ + "\" was started before; make another Process.");
+  if (call_.bytes().empty()) {
+    misuse("Process::start(): \"" + name_ +
+           "\" has nothing to call; it was moved out of an object of a ProcessClass, "
+           "which alone can start it.");
+  }
   ProcessRegistry::instance().add(shared_from_this());
   try {
     Order order;
@@ -88,7 +108,7 @@ void ProcessState::fork_here(Order order) {
 
 bool ProcessState::started() const {
   std::scoped_lock guard(lock_);
-  return phase_ != Phase::made;
+  return phase_ != Phase::made && phase_ != Phase::body;
 }
 
 int ProcessState::id() const {

@@ -50,7 +50,7 @@ class Process {
   /// Starts the process, once, and waits until it is there: some tenths of a millisecond, the first time a few, also on
   /// a loop's thread. Throws std::logic_error if it was started before, or this program can't start processes;
   /// std::system_error if the system refuses.
-  void start() { state().start(); }
+  virtual void start();
 
   /// In a plain thread: waits until it has ended. Any number of threads may wait, and again later. Throws
   /// std::logic_error before the start, and on a loop's thread. On cancel: the waiting ends, the process goes on.
@@ -90,8 +90,16 @@ class Process {
   /// Gives its descriptors back before the object dies. Throws std::logic_error while it runs.
   void close() { state().close(); }
 
+  Process(Process&&) noexcept = default;
+  Process& operator=(Process&&) noexcept = default;
+  virtual ~Process() = default;
+
  protected:
   explicit Process(std::shared_ptr<detail::ProcessState> state) noexcept : state_(std::move(state)) {}
+  /// Starts it with this call instead of the one that it was made with.
+  void start_with(Encoder call) { state().start(std::move(call)); }
+  /// This object is, in the process that was started, what runs there.
+  void become_body();
 
   template <class F, class... Args>
   static std::shared_ptr<detail::ProcessState> make(const ProcessOptions& options, F&& f, Args&&... args) {

@@ -56,8 +56,12 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   bool daemon() const noexcept { return daemon_; }
   Duration grace() const noexcept { return grace_; }
 
-  /// Throws std::logic_error the second time, std::system_error.
+  /// With the call that it was made with. Throws std::logic_error the second time, std::system_error.
   void start();
+  /// With another one.
+  void start(Encoder call);
+  /// It is this process, which can't be started.
+  void become_body() noexcept;
   bool started() const;
   /// Its id; 0 before the start.
   int id() const;
@@ -89,7 +93,7 @@ class ProcessState : public std::enable_shared_from_this<ProcessState> {
   std::optional<Decoder> result();
 
  private:
-  enum class Phase : std::uint8_t { made, running, ended, closed };
+  enum class Phase : std::uint8_t { made, running, ended, closed, body };
 
   void fork_here(Order order);
   bool take_message();

@@ -104,7 +104,7 @@ decltype(auto) sync_wait(A&& awaitable) {
       operation.wait_in_thread(detail::kNever);
       return operation.take();
     } else {
-      return detail::run_root(detail::as_task(std::forward<A>(awaitable)), {}, "sync_wait()");
+      return detail::run_root(detail::as_task<detail::Held<A>>(std::forward<A>(awaitable)), {}, "sync_wait()");
     }
   }
 }
