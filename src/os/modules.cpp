@@ -192,8 +192,6 @@ const Module* find_module(const ModuleId& id) {
   return ModuleTable::newest().find(id);
 }
 
-namespace {
-
 std::string demangled(const char* name) {
   int status = 0;
   const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
@@ -201,14 +199,18 @@ std::string demangled(const char* name) {
   return status == 0 ? text.get() : name;
 }
 
+namespace {
+
 template <class T>
 bool read_at(int file, std::uint64_t offset, T* to, std::size_t count) noexcept {
   const auto size = static_cast<ssize_t>(count * sizeof(T));
   return ::pread(file, to, count * sizeof(T), static_cast<off_t>(offset)) == size;
 }
 
+enum class Match : unsigned char { begin, within };
+
 /// Looks the function up among all symbols of the file, where those that are not exported are, too.
-std::string name_in_file(const Module& module, std::uint64_t address) {
+std::string name_in_file(const Module& module, std::uint64_t address, Match match) {
   const char* const path = module.is_program() ? "/proc/self/exe" : module.path().c_str();
   const int file = ::open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return {};
@@ -222,7 +224,8 @@ std::string name_in_file(const Module& module, std::uint64_t address) {
     std::vector<ElfW(Sym)> symbols(section.sh_size / sizeof(ElfW(Sym)));
     if (!read_at(file, section.sh_offset, symbols.data(), symbols.size())) return {};
     for (const ElfW(Sym) & symbol : symbols) {
-      if ((symbol.st_info & 15) != STT_FUNC || symbol.st_value != address) continue;
+      const std::uint64_t size = match == Match::within ? symbol.st_size : 1;
+      if ((symbol.st_info & 15) != STT_FUNC || address - symbol.st_value >= size) continue;
       char name[1024] = {};
       const std::uint64_t names = sections[section.sh_link].sh_offset;
       if (::pread(file, name, sizeof name - 1, static_cast<off_t>(names + symbol.st_name)) <= 0) return {};
@@ -232,22 +235,35 @@ std::string name_in_file(const Module& module, std::uint64_t address) {
   return {};
 }
 
-}  // namespace
-
-std::string function_name(const void* code) {
-  static std::mutex naming;
-  static auto* const known = new std::map<const void*, std::string>();
-  const std::lock_guard guard(naming);
-  const auto [entry, is_new] = known->try_emplace(code);
+std::string name_of_code(const void* code, Match match) {
   Dl_info info;
-  if (!is_new) return entry->second;
-  if (::dladdr(code, &info) != 0 && info.dli_saddr == code && info.dli_sname != nullptr) {
-    entry->second = demangled(info.dli_sname);
-  } else if (const Module* const module = module_of(code)) {
-    entry->second = name_in_file(*module, reinterpret_cast<std::uintptr_t>(code) - module->base());
+  const bool exported = ::dladdr(code, &info) != 0 && info.dli_sname != nullptr;
+  if (exported && match == Match::begin && info.dli_saddr == code) return demangled(info.dli_sname);
+  std::string name;
+  if (const Module* const module = module_of(code)) {
+    name = name_in_file(*module, reinterpret_cast<std::uintptr_t>(code) - module->base(), match);
   }
+  // Without the file's own symbols, the nearest exported one before it; that may be another one's, but of those of the
+  // C++ runtime, which has no others, it is not.
+  if (name.empty() && exported && match == Match::within) name = demangled(info.dli_sname);
+  return name;
+}
+
+/// Remembers what was asked before.
+std::string name_once(const void* code, Match match) {
+  static std::mutex naming;
+  static auto* const known = new std::map<std::pair<const void*, Match>, std::string>();
+  const std::lock_guard guard(naming);
+  const auto [entry, is_new] = known->try_emplace({code, match});
+  if (is_new) entry->second = name_of_code(code, match);
   return entry->second;
 }
+
+}  // namespace
+
+std::string function_name(const void* code) { return name_once(code, Match::begin); }
+
+std::string function_around(const void* code) { return name_once(code, Match::within); }
 
 std::size_t first_address(const std::uintptr_t* words, std::size_t count) {
   std::size_t first = count;

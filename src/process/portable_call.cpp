@@ -3,6 +3,8 @@
 
 #include <cxxabi.h>
 
+#include "plait/os/throw_place.hpp"
+
 // A message is the place of its CallType, and then what that type's `run` reads: function and arguments. The outcome is
 // a byte that says value or error, and one of these.
 
@@ -26,15 +28,18 @@ void run_call(Decoder& in, Encoder& out) {
     type->run(in, *home, out);
   } catch (const abi::__forced_unwind&) {
     throw;
+  } catch (const os::ThrowPlace&) {
+    __builtin_unreachable();
   } catch (...) {
     out.cut(size, descriptors);
-    encode_failure(out, std::current_exception(), call_name(call));
+    encode_failure(out, std::current_exception(), call_name(call), os::thrown_from());
   }
 }
 
-void encode_failure(Encoder& out, const std::exception_ptr& error, std::string_view call) {
+void encode_failure(Encoder& out, const std::exception_ptr& error, std::string_view call,
+                    std::span<const void* const> frames) {
   out.raw(Outcome::error);
-  write_error(out, error, call);
+  write_error(out, error, call, frames);
 }
 
 std::string_view name_in(std::string_view pretty) noexcept {

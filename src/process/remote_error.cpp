@@ -8,7 +8,9 @@
 #include <typeindex>
 #include <vector>
 
+#include "plait/os/modules.hpp"
 #include "plait/os/shared_memory.hpp"
+#include "plait/os/throw_place.hpp"
 #include "plait/process/code_place.hpp"
 #include "process/standard_errors.hpp"
 
@@ -73,7 +75,7 @@ std::string name_of(const std::type_info& type) {
   return name;
 }
 
-Seen look_at(const std::exception_ptr& error, std::string_view call) {
+Seen look_at(const std::exception_ptr& error, std::string_view call, std::span<const void* const> frames) {
   Seen seen;
   const RemoteInfo* from_elsewhere = nullptr;
   const std::type_info* const type = error.__cxa_exception_type();
@@ -97,6 +99,7 @@ Seen look_at(const std::exception_ptr& error, std::string_view call) {
     seen.story.pid = os::process_id();
     seen.story.process = process_name();
     seen.story.call = call;
+    seen.story.frames.assign(frames.begin(), frames.end());
   }
   return seen;
 }
@@ -118,15 +121,26 @@ bool write_as_type(Encoder& out, const ExceptionType& type, const std::exception
 
 void write_story(Encoder& out, const RemoteInfo::Story& story) {
   out.raw(story.pid);
-  for (const std::string* text : {&story.process, &story.call, &story.where, &story.type, &story.what}) {
+  for (const std::string* text : {&story.process, &story.call, &story.type, &story.what}) {
     write_as<std::string>(out, *text);
   }
+  std::vector<const void*> known = story.frames;
+  std::erase_if(known, [](const void* frame) { return os::module_of(frame) == nullptr; });
+  out.raw(known.size());
+  for (const void* frame : known) write_function(out, frame, os::program_module());
 }
+/// A frame of a module that this process does not have is left out.
 RemoteInfo::Story read_story(Decoder& in) {
   RemoteInfo::Story story;
   story.pid = in.raw<int>();
-  for (std::string* text : {&story.process, &story.call, &story.where, &story.type, &story.what}) {
+  for (std::string* text : {&story.process, &story.call, &story.type, &story.what}) {
     *text = read_as<std::string>(in);
+  }
+  for (std::size_t left = in.count(); left > 0; --left) {
+    try {
+      story.frames.push_back(read_function(in, os::program_module()));
+    } catch (const UnknownCall&) {
+    }
   }
   return story;
 }
@@ -149,9 +163,10 @@ bool register_exception_type(const ExceptionType& type) {
   return true;
 }
 
-void write_error(Encoder& out, const std::exception_ptr& error, std::string_view call) {
+void write_error(Encoder& out, const std::exception_ptr& error, std::string_view call,
+                 std::span<const void* const> frames) {
   const NestingLevel level(out);
-  const Seen seen = look_at(error, call);
+  const Seen seen = look_at(error, call, frames);
   write_story(out, seen.story);
   out.raw(seen.nested != nullptr);
   if (seen.nested != nullptr) write_error(out, seen.nested, call);
@@ -195,8 +210,12 @@ std::string RemoteInfo::description() const {
   text += " (in process " + std::to_string(story_.pid);
   if (!story_.process.empty()) text += " \"" + story_.process + "\"";
   if (!story_.call.empty()) text += ", in " + story_.call;
-  return text + ")" + (story_.where.empty() ? "" : "\n" + story_.where);
+  text += ")";
+  const std::string place = where();
+  return place.empty() ? text : text + "\n" + place;
 }
+
+std::string RemoteInfo::where() const { return os::describe_frames(story_.frames); }
 
 const RemoteInfo* remote_info(const std::exception_ptr& error) noexcept {
   if (error == nullptr) return nullptr;

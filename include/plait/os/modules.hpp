@@ -63,6 +63,10 @@ const Module* find_module(const ModuleId& id);
 /// The name of the function at exactly that address, demangled, from the symbols of its file; empty if it has none.
 /// Slow the first time: reads the file.
 std::string function_name(const void* code);
+/// The same of the function that the address lies in.
+std::string function_around(const void* code);
+/// A name of the linker as C++ has it; itself, if it is none.
+std::string demangled(const char* name);
 
 /// The index of the first of some words that is the address of memory of this process: of its stack, its heap, a
 /// mapping; `count` if none is. What is below 4 GiB counts only if it lies in the heap, as numbers are common there.

@@ -240,8 +240,9 @@ void encode_call(Encoder& out, F&& f, Args&&... args) {
 /// Makes the call that `in` begins with, and writes to `out` what it gives or throws, for `decode_result`. What could
 /// not be read, or not be written, is an exception, too. Throws nothing but std::bad_alloc.
 void run_call(Decoder& in, Encoder& out);
-/// Writes that a call failed with `error`, as `run_call` does. `call` is its name.
-void encode_failure(Encoder& out, const std::exception_ptr& error, std::string_view call);
+/// Writes that a call failed with `error`, as `run_call` does. `call` is its name, `frames` is where it was thrown.
+void encode_failure(Encoder& out, const std::exception_ptr& error, std::string_view call,
+                    std::span<const void* const> frames = {});
 
 /// What a call gave: returns it, or throws what it threw.
 template <class R>

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -17,6 +18,7 @@
 #include "plait/core/executor.hpp"
 #include "plait/core/future.hpp"
 #include "plait/core/task.hpp"
+#include "plait/os/throw_place.hpp"
 #include "plait/process/portable_call.hpp"
 #include "plait/process/remote_error.hpp"
 #include "plait/sched/run.hpp"
@@ -32,17 +34,22 @@ namespace detail {
 /// What a chunk of a map gives: the values, and which of the elements have an error instead, in order.
 template <class Value>
 struct ChunkResults {
+  struct Failure {
+    std::size_t at;
+    std::exception_ptr error;
+    std::vector<const void*> frames = {};
+  };
   std::vector<Value> values;
-  std::vector<std::pair<std::size_t, std::exception_ptr>> errors;
+  std::vector<Failure> errors;
   Duration took{};
 
   void encode(Encoder& out) const {
     out.raw(took);
     Codec<std::vector<Value>>::write(out, values);
     out.raw(errors.size());
-    for (const auto& [at, error] : errors) {
-      out.raw(at);
-      write_error(out, error, "map");
+    for (const Failure& each : errors) {
+      out.raw(each.at);
+      write_error(out, each.error, "map", each.frames);
     }
   }
   static ChunkResults decode(Decoder& in) {
@@ -51,7 +58,7 @@ struct ChunkResults {
     results.values = Codec<std::vector<Value>>::read(in);
     for (std::size_t left = in.count(); left > 0; --left) {
       const auto at = in.raw<std::size_t>();
-      results.errors.emplace_back(at, read_error(in));
+      results.errors.push_back({at, read_error(in)});
     }
     return results;
   }
@@ -73,8 +80,11 @@ struct MapChunk {
         } else {
           results.values.push_back(std::invoke(f, std::move(elements[at])));
         }
+      } catch (const os::ThrowPlace&) {
+        __builtin_unreachable();
       } catch (...) {
-        results.errors.emplace_back(at, std::current_exception());
+        const std::span<const void* const> frames = os::thrown_from();
+        results.errors.push_back({at, std::current_exception(), {frames.begin(), frames.end()}});
       }
     }
     results.took = now() - begin;
@@ -212,9 +222,9 @@ class ProcessMapResults {
     current_size_ = chunk->size;
   }
   void throw_if_failed() {
-    if (failed_ == current_.errors.size() || current_.errors[failed_].first != at_ - 1) [[likely]]
+    if (failed_ == current_.errors.size() || current_.errors[failed_].at != at_ - 1) [[likely]]
       return;
-    std::rethrow_exception(current_.errors[failed_++].second);
+    std::rethrow_exception(current_.errors[failed_++].error);
   }
 
   void submit_chunks() {

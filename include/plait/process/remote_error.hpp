@@ -3,12 +3,14 @@
 
 #include <concepts>
 #include <exception>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
+#include <vector>
 
 #include "plait/core/exceptions.hpp"
 #include "plait/process/code_place.hpp"
@@ -25,15 +27,20 @@ class RemoteInfo : public detail::Described {
     int pid = 0;          ///< the process it arose in
     std::string process;  ///< the name of the process, if it has one
     std::string call;     ///< what it ran
-    std::string where;    ///< the source line or functions it was thrown from, where known; else empty
     std::string type;     ///< the exception's type there
     std::string what;     ///< its text there
+    /// Addresses in the functions that it left there, as they lie in this process; `where` has their names.
+    std::vector<const void*> frames = {};
   };
   explicit RemoteInfo(Story story) : story_(std::move(story)) {}
 
   /// All of it.
   const Story& story() const noexcept { return story_; }
-  /// `app::ParseError: line 3 (in process 4711 "worker-1", in parse(std::string))`.
+  /// From where it was thrown, a function a line, innermost first: "parse(std::string) at parser.cpp:12", with the line
+  /// of the source if the program has debug information; empty where nothing is known, as of an exception that was kept
+  /// and thrown again later. Slow the first time: reads the program's file.
+  std::string where() const;
+  /// `app::ParseError: line 3 (in process 4711 "worker-1", in parse(std::string))`, and `where` on lines of its own.
   std::string description() const override;
 
  protected:
@@ -152,7 +159,8 @@ bool register_exception_type(const ExceptionType& type);
 
 /// Writes an exception with its story: of this process and `call`, unless it came from another one itself. Never fails
 /// for the exception's sake: what can't be written arrives as a base, or as its text. Throws std::bad_alloc.
-void write_error(Encoder& out, const std::exception_ptr& error, std::string_view call);
+void write_error(Encoder& out, const std::exception_ptr& error, std::string_view call,
+                 std::span<const void* const> frames = {});
 /// Never null. Throws DecodeError.
 std::exception_ptr read_error(Decoder& in);
 
