@@ -12,6 +12,7 @@
 #include <mutex>
 #include <new>
 #include <stdexcept>
+#include <vector>
 
 #include "plait/base/contract.hpp"
 #include "plait/os/futex.hpp"
@@ -28,6 +29,8 @@ constexpr const char* kName = "plait-family";
 struct Statics {
   std::mutex mutex;
   Family* family = nullptr;
+  /// All that there ever were, which somebody may still refer to.
+  std::vector<Family*> families;
   /// What the hidden thread of this process says: 1 when it has tried to take a slot.
   Atomic<std::uint32_t> answered{0};
   ProcessSlot answer = 0;
@@ -48,7 +51,8 @@ Family::Family(os::MemoryFile file) : file_(std::move(file)), slots_(reinterpret
 
 Family& Family::install(os::MemoryFile file) {
   os::in_each_forked_child(&Family::after_fork);
-  return *(statics().family = new Family(std::move(file)));
+  statics().families.push_back(new Family(std::move(file)));
+  return *(statics().family = statics().families.back());
 }
 
 Family& Family::instance() {

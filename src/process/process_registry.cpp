@@ -26,7 +26,7 @@ void ProcessRegistry::add(std::shared_ptr<ProcessState> process) {
 void ProcessRegistry::begin_anew_if_forked() {
   if (std::exchange(owner_, os::process_id()) == os::process_id()) return;
   // Not destroyed: they are the parent's, and so is what they hold.
-  new std::vector(std::exchange(processes_, {}));
+  parents_.push_back(std::exchange(processes_, {}));
 }
 
 void ProcessRegistry::remove(const ProcessState& process) noexcept {

@@ -32,6 +32,8 @@ class ProcessRegistry {
 
   std::mutex lock_;
   std::vector<std::shared_ptr<ProcessState>> processes_;
+  /// What processes had that this one is a fork of.
+  std::vector<std::vector<std::shared_ptr<ProcessState>>> parents_;
   Atomic<std::uint64_t> last_number_{0};
   int owner_ = 0;
 };
