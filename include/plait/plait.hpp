@@ -32,6 +32,7 @@
 #include "plait/process/shared_event.hpp"
 #include "plait/process/shared_lock.hpp"
 #include "plait/process/shared_queue.hpp"
+#include "plait/process/shared_rlock.hpp"
 #include "plait/process/shared_semaphore.hpp"
 #include "plait/process/shared_value.hpp"
 #include "plait/process/spawn_process.hpp"

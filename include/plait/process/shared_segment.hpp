@@ -13,7 +13,18 @@
 namespace plait::detail {
 
 /// What a shared memory file holds, so that a handle is never laid over something else.
-enum class SharedKind : std::uint32_t { lock = 1, value, array, memory, semaphore, event, condition, barrier, queue };
+enum class SharedKind : std::uint32_t {
+  lock = 1,
+  value,
+  array,
+  memory,
+  semaphore,
+  event,
+  condition,
+  barrier,
+  queue,
+  rlock
+};
 
 /// The addresses that a Queue has for its messages.
 inline constexpr std::size_t kQueueReserve = std::size_t{1} << 34;
