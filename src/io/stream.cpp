@@ -9,11 +9,14 @@
 #include "plait/io/stream.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <string>
 
 #include "plait/base/contract.hpp"
+#include "plait/os/file.hpp"
 #include "plait/os/pipe.hpp"
 
 namespace plait {
@@ -32,6 +35,13 @@ std::string take_out(StreamState& state, std::size_t n) {
 
 std::string_view buffered(const StreamState& state) noexcept {
   return state.buffer ? state.buffer->view() : std::string_view();
+}
+
+/// Whether the buffer holds what a read may have; what a closed stream kept is lost.
+bool has_bytes(StreamState& stream) noexcept {
+  const DescriptorGuard guard(&stream);
+  if (!stream.fd.valid()) stream.buffer.reset();
+  return stream.buffer != nullptr;
 }
 
 }  // namespace
@@ -68,16 +78,93 @@ std::string ReadBuffer::take(std::size_t n) {
 
 bool ReadSome::begin_from_buffer(Strand& self, std::coroutine_handle<> frame, const void* at) {
   auto& stream = static_cast<StreamState&>(*descriptor);
-  {
-    const DescriptorGuard guard(&stream);
-    if (!stream.fd.valid()) stream.buffer.reset();
-  }
-  if (!stream.buffer) return begin(self, frame, at);
+  if (!has_bytes(stream)) return begin(self, frame, at);
   if (!check(self)) return false;
   descriptor = nullptr;
   result = static_cast<std::int64_t>(stream.buffer->take(buffer, length));
   if (stream.buffer->size() == 0) stream.buffer.reset();
   return leave_at_once(self, frame, at);
+}
+
+std::int64_t ReadChunk::receive_chunk(IoOperation& operation) noexcept {
+  void* const block = lend_block();
+  if (!block) return -ENOMEM;
+  const std::int64_t n = os::receive(operation.fd, block, kChunkSize);
+  if (n <= 0) {
+    give_block_back(block);
+    return n;
+  }
+  operation.drained = static_cast<std::size_t>(n) < kChunkSize;
+  operation.buffer = block;
+  return n;
+}
+
+std::int64_t ReadChunk::read_chunk(IoOperation& operation) noexcept {
+  void* const block = lend_block();
+  if (!block) return -ENOMEM;
+  const std::int64_t n = os::read_file(operation.fd, block, kChunkSize, -1);
+  if (n <= 0) {
+    give_block_back(block);
+  } else {
+    operation.buffer = block;
+  }
+  return n;
+}
+
+bool ReadChunk::begin_from_buffer(Strand& self, std::coroutine_handle<> frame, const void* at) {
+  auto& stream = static_cast<StreamState&>(*descriptor);
+  if (!has_bytes(stream)) return begin(self, frame, at);
+  if (!check(self)) return false;
+  buffer = lend_block();
+  if (!buffer) throw std::bad_alloc();
+  descriptor = nullptr;
+  result = static_cast<std::int64_t>(stream.buffer->take(buffer, kChunkSize));
+  if (stream.buffer->size() == 0) stream.buffer.reset();
+  return leave_at_once(self, frame, at);
+}
+
+WritePieces::WritePieces(StreamState& stream, const void* list, std::size_t count, PieceAt piece_at) noexcept
+    : WriteAll(stream, stream.kind == StreamState::Kind::socket ? &send_pieces : &write_pieces),
+      list_(list),
+      piece_at_(piece_at),
+      count_(count) {
+  for (std::size_t i = 0; i < count; ++i) length += piece_at(list, i).size;
+}
+
+/// Hands over as much as goes.
+template <class Call>
+std::int64_t WritePieces::go_on(Call call, bool short_is_full) noexcept {
+  while (done != length) {
+    std::array<os::Piece, os::kMostPieces> batch;
+    std::size_t n = 0, offered = 0;
+    for (std::size_t i = index_, begin = offset_; i < count_ && n < batch.size(); ++i, begin = 0) {
+      const os::Piece piece = piece_at_(list_, i);
+      if (piece.size == begin) continue;
+      batch[n++] = {static_cast<const char*>(piece.data) + begin, piece.size - begin};
+      offered += piece.size - begin;
+    }
+    const std::int64_t gone = call(std::span<const os::Piece>(batch.data(), n));
+    if (gone < 0) return gone;
+    done += static_cast<std::size_t>(gone);
+    offset_ += static_cast<std::size_t>(gone);
+    for (; index_ < count_; ++index_) {
+      const std::size_t size = piece_at_(list_, index_).size;
+      if (offset_ < size) break;
+      offset_ -= size;
+    }
+    if (short_is_full && static_cast<std::size_t>(gone) < offered) return -EAGAIN;
+  }
+  return static_cast<std::int64_t>(length);
+}
+
+std::int64_t WritePieces::send_pieces(IoOperation& operation) noexcept {
+  const int fd = operation.fd;
+  return static_cast<WritePieces&>(operation).go_on([fd](auto batch) { return os::send_pieces(fd, batch); }, true);
+}
+
+std::int64_t WritePieces::write_pieces(IoOperation& operation) noexcept {
+  const int fd = operation.fd;
+  return static_cast<WritePieces&>(operation).go_on([fd](auto batch) { return os::write_pipe(fd, batch); }, false);
 }
 
 }  // namespace detail

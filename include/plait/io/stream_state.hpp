@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <array>
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "plait/io/chunk.hpp"
 #include "plait/os/socket.hpp"
 #include "plait/sched/poller.hpp"
 
@@ -101,6 +104,39 @@ class ReadSome : public IoLeaf<ReadSome> {
   bool begin_from_buffer(Strand& self, std::coroutine_handle<> frame, const void* at);
 };
 
+/// `Stream::read_chunk`. What is in the buffer comes first. It borrows a block for the time of a system call, and keeps
+/// it if that brought something; so whoever waits has none.
+class ReadChunk : public IoLeaf<ReadChunk> {
+ public:
+  explicit ReadChunk(StreamState& stream) noexcept : IoLeaf(Kind::own_read, &stream) {
+    perform = stream.kind == StreamState::Kind::socket ? &receive_chunk : &read_chunk;
+  }
+  /// Before the start only, as all operations.
+  ReadChunk(ReadChunk&& other) noexcept = default;
+  ReadChunk& operator=(const ReadChunk&) = delete;
+  ~ReadChunk() {
+    if (buffer) give_block_back(buffer);
+  }
+
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> frame, std::source_location at = std::source_location::current()) {
+    Strand& self = *frame.promise().strand;
+    if (static_cast<StreamState*>(descriptor)->buffer) [[unlikely]]
+      return begin_from_buffer(self, frame, address_of(at));
+    return begin(self, frame, address_of(at));
+  }
+  Chunk take() {
+    if (result < 0) [[unlikely]]
+      IoDescriptor::fail(result, "read from", descriptor);
+    return {std::exchange(buffer, nullptr), static_cast<std::size_t>(result)};
+  }
+
+ private:
+  static std::int64_t receive_chunk(IoOperation& operation) noexcept;
+  static std::int64_t read_chunk(IoOperation& operation) noexcept;
+  bool begin_from_buffer(Strand& self, std::coroutine_handle<> frame, const void* at);
+};
+
 /// Waits until there is something to read, or the end, or an error, and reads nothing.
 class AwaitInput : public IoLeaf<AwaitInput> {
  public:
@@ -145,6 +181,78 @@ class WriteAll : public IoLeaf<WriteAll> {
       IoDescriptor::fail(result, "write to", descriptor);
   }
   void take() const noexcept {}
+
+ protected:
+  /// For one that performs itself.
+  WriteAll(StreamState& stream, Perform how) noexcept : IoLeaf(Kind::own_write, &stream) {
+    perform = how;
+    stream.written = 0;
+  }
 };
+
+/// `Stream::write` of several pieces, which a list of some kind holds.
+class WritePieces : public WriteAll {
+ public:
+  /// Gives the piece at an index of the list.
+  using PieceAt = os::Piece (*)(const void* list, std::size_t index);
+  WritePieces(StreamState& stream, const void* list, std::size_t count, PieceAt piece_at) noexcept;
+
+ protected:
+  const void* list_;
+
+ private:
+  static std::int64_t send_pieces(IoOperation& operation) noexcept;
+  static std::int64_t write_pieces(IoOperation& operation) noexcept;
+  template <class Call>
+  std::int64_t go_on(Call call, bool short_is_full) noexcept;
+
+  PieceAt piece_at_;
+  std::size_t count_;
+  /// The piece that is next, and how much of it went out.
+  std::size_t index_ = 0, offset_ = 0;
+};
+
+/// The same with the list in it.
+template <std::size_t kCount>
+class WriteThese : public WritePieces {
+ public:
+  WriteThese(StreamState& stream, const std::array<os::Piece, kCount>& pieces) noexcept
+      : WritePieces(stream, &pieces, kCount, &at_index), pieces_(pieces) {}
+
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> frame, std::source_location at = std::source_location::current()) {
+    list_ = &pieces_;  // it may have been moved before
+    return WritePieces::await_suspend(frame, at);
+  }
+
+ private:
+  static os::Piece at_index(const void* list, std::size_t index) {
+    return (*static_cast<const std::array<os::Piece, kCount>*>(list))[index];
+  }
+
+  std::array<os::Piece, kCount> pieces_;
+};
+
+/// What a piece of a gathering write may be.
+template <class T>
+concept PieceLike =
+    std::convertible_to<const T&, std::span<const std::byte>> || std::convertible_to<const T&, std::string_view>;
+
+template <PieceLike T>
+os::Piece piece_of(const T& bytes) noexcept {
+  if constexpr (std::convertible_to<const T&, std::string_view>) {
+    const std::string_view view = bytes;
+    return {view.data(), view.size()};
+  } else {
+    const std::span<const std::byte> view = bytes;
+    return {view.data(), view.size()};
+  }
+}
+
+/// A list of them.
+template <class T>
+os::Piece piece_in(const void* list, std::size_t index) {
+  return piece_of(static_cast<const T*>(list)[index]);
+}
 
 }  // namespace plait::detail
