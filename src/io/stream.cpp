@@ -16,8 +16,6 @@
 #include <string>
 
 #include "plait/base/contract.hpp"
-#include "plait/os/file.hpp"
-#include "plait/os/pipe.hpp"
 
 namespace plait {
 namespace detail {
@@ -31,6 +29,12 @@ std::string take_out(StreamState& state, std::size_t n) {
   std::string taken = state.buffer->take(n);
   if (state.buffer->size() == 0) state.buffer.reset();
   return taken;
+}
+
+/// The descriptor under another number, which nobody closes.
+os::Fd duplicate_of(const StreamState& state) {
+  const DescriptorGuard guard(&state);
+  return os::duplicate(state.fd.get());
 }
 
 std::string_view buffered(const StreamState& state) noexcept {
@@ -86,31 +90,6 @@ bool ReadSome::begin_from_buffer(Strand& self, std::coroutine_handle<> frame, co
   return leave_at_once(self, frame, at);
 }
 
-std::int64_t ReadChunk::receive_chunk(IoOperation& operation) noexcept {
-  void* const block = lend_block();
-  if (!block) return -ENOMEM;
-  const std::int64_t n = os::receive(operation.fd, block, kChunkSize);
-  if (n <= 0) {
-    give_block_back(block);
-    return n;
-  }
-  operation.drained = static_cast<std::size_t>(n) < kChunkSize;
-  operation.buffer = block;
-  return n;
-}
-
-std::int64_t ReadChunk::read_chunk(IoOperation& operation) noexcept {
-  void* const block = lend_block();
-  if (!block) return -ENOMEM;
-  const std::int64_t n = os::read_file(operation.fd, block, kChunkSize, -1);
-  if (n <= 0) {
-    give_block_back(block);
-  } else {
-    operation.buffer = block;
-  }
-  return n;
-}
-
 bool ReadChunk::begin_from_buffer(Strand& self, std::coroutine_handle<> frame, const void* at) {
   auto& stream = static_cast<StreamState&>(*descriptor);
   if (!has_bytes(stream)) return begin(self, frame, at);
@@ -121,50 +100,6 @@ bool ReadChunk::begin_from_buffer(Strand& self, std::coroutine_handle<> frame, c
   result = static_cast<std::int64_t>(stream.buffer->take(buffer, kChunkSize));
   if (stream.buffer->size() == 0) stream.buffer.reset();
   return leave_at_once(self, frame, at);
-}
-
-WritePieces::WritePieces(StreamState& stream, const void* list, std::size_t count, PieceAt piece_at) noexcept
-    : WriteAll(stream, stream.kind == StreamState::Kind::socket ? &send_pieces : &write_pieces),
-      list_(list),
-      piece_at_(piece_at),
-      count_(count) {
-  for (std::size_t i = 0; i < count; ++i) length += piece_at(list, i).size;
-}
-
-/// Hands over as much as goes.
-template <class Call>
-std::int64_t WritePieces::go_on(Call call, bool short_is_full) noexcept {
-  while (done != length) {
-    std::array<os::Piece, os::kMostPieces> batch;
-    std::size_t n = 0, offered = 0;
-    for (std::size_t i = index_, begin = offset_; i < count_ && n < batch.size(); ++i, begin = 0) {
-      const os::Piece piece = piece_at_(list_, i);
-      if (piece.size == begin) continue;
-      batch[n++] = {static_cast<const char*>(piece.data) + begin, piece.size - begin};
-      offered += piece.size - begin;
-    }
-    const std::int64_t gone = call(std::span<const os::Piece>(batch.data(), n));
-    if (gone < 0) return gone;
-    done += static_cast<std::size_t>(gone);
-    offset_ += static_cast<std::size_t>(gone);
-    for (; index_ < count_; ++index_) {
-      const std::size_t size = piece_at_(list_, index_).size;
-      if (offset_ < size) break;
-      offset_ -= size;
-    }
-    if (short_is_full && static_cast<std::size_t>(gone) < offered) return -EAGAIN;
-  }
-  return static_cast<std::int64_t>(length);
-}
-
-std::int64_t WritePieces::send_pieces(IoOperation& operation) noexcept {
-  const int fd = operation.fd;
-  return static_cast<WritePieces&>(operation).go_on([fd](auto batch) { return os::send_pieces(fd, batch); }, true);
-}
-
-std::int64_t WritePieces::write_pieces(IoOperation& operation) noexcept {
-  const int fd = operation.fd;
-  return static_cast<WritePieces&>(operation).go_on([fd](auto batch) { return os::write_pipe(fd, batch); }, false);
 }
 
 }  // namespace detail
@@ -270,17 +205,38 @@ std::string Stream::take_buffered() { return detail::take_out(state(), buffered(
 
 void Stream::shutdown_write() {
   if (state().kind == detail::StreamState::Kind::pipe) return close();
-  const detail::DescriptorGuard guard(&state());
-  const int result = os::shutdown_write(state().fd.get());
-  if (result < 0 && result != -ENOTCONN) detail::IoDescriptor::fail(result, "shut down", &state());
+  // A close by somebody else must not take the number away meanwhile. A layer may take too long for that lock.
+  std::int64_t result = 0;
+  if (state().kind == detail::StreamState::Kind::layer) {
+    const os::Fd copy = detail::duplicate_of(state());
+    result = state().try_shutdown(copy.get());
+  } else {
+    const detail::DescriptorGuard guard(&state());
+    result = state().try_shutdown(state().fd.get());
+  }
+  if (result < 0) detail::IoDescriptor::fail(result, "shut down", &state());
 }
 
-void Stream::close() { state().close(); }
+void Stream::close() { state().end(); }
+
+std::shared_ptr<detail::StreamState> Stream::give_to_layer() {
+  refuse_to_lose_bytes();
+  if (state().reader.load(std::memory_order_relaxed) || state().writer.load(std::memory_order_relaxed)) {
+    detail::misuse(peer_address() + ": a strand waits for it (1 waits); a layer goes on a stream that nobody uses.");
+  }
+  return std::move(state_);
+}
+
+void Stream::refuse_to_lose_bytes() const {
+  if (buffered() == 0) return;
+  detail::misuse(peer_address() + ": " + std::to_string(buffered()) +
+                 " bytes that were read from it wait in the buffer and would be lost; read them first.");
+}
 
 os::Fd Stream::release() {
-  if (buffered() != 0) {
-    detail::misuse(peer_address() + ": " + std::to_string(buffered()) +
-                   " bytes that were read from it wait in the buffer and would be lost; read them first.");
+  refuse_to_lose_bytes();
+  if (state().kind == detail::StreamState::Kind::layer) {
+    detail::misuse(peer_address() + ": a layer holds its bytes, so its descriptor can't be given away.");
   }
   os::Fd copy = os::duplicate(native_handle());
   close();
