@@ -19,6 +19,7 @@
 #include "plait/io/progress_bar.hpp"
 #include "plait/io/readiness.hpp"
 #include "plait/io/resolve.hpp"
+#include "plait/io/selector.hpp"
 #include "plait/io/serve.hpp"
 #include "plait/io/signals.hpp"
 #include "plait/io/stream.hpp"
