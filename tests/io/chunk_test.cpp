@@ -152,7 +152,7 @@ TEST(ReadChunk, WhatAnotherReadLeftComesFirst) {
     // More than one chunk holds, and the separator nowhere.
     const std::string long_text(40'000, 'x');
     auto writing = spawn([&, &a = a]() -> Task<> { co_await a.write(long_text); });
-    EXPECT_THROW(co_await b.read_until("\n", 30'000), LimitOverrunError);
+    EXPECT_THROW(co_await b.read_until('\n', 30'000), LimitOverrunError);
     std::string rest;
     while (rest.size() < long_text.size()) {
       chunk = co_await b.read_chunk();
