@@ -163,7 +163,8 @@ std::vector<SocketAddress> resolve(const std::string& host, const std::string& s
   // With neither of them getaddrinfo finds nothing, not even this machine.
   const char* any_service = host.empty() && service.empty() ? "0" : or_null(service);
   const int error = look_up(or_null(host), any_service, hints, list);
-  const std::string what = "resolve \"" + host + (service.empty() ? "" : ":" + service) + "\"";
+  const bool is_figures = service.find_first_not_of("0123456789") == service.npos;
+  const std::string what = "resolve \"" + host + "\"" + (is_figures ? "" : ", service \"" + service + "\"");
   if (error == EAI_SYSTEM) throw_error(errno, what);
   if (error != 0) throw std::system_error(error, category, what);
   std::vector<SocketAddress> addresses;

@@ -199,7 +199,7 @@ TEST(Resolve, WhatIsUnknownIsAnErrorOfItsOwnCategory) {
       text = error.what();
     }
     EXPECT_EQ(category, "getaddrinfo");
-    EXPECT_EQ(text.substr(0, 25), "resolve \"no such name:1\":");
+    EXPECT_EQ(text.substr(0, 23), "resolve \"no such name\":");
     EXPECT_THROW(co_await resolve("127.0.0.1", "no such service"), std::system_error);
     EXPECT_THROW(co_await resolve("127.0.0.1", 65536), std::invalid_argument);
   });
