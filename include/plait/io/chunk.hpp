@@ -40,6 +40,7 @@ class Chunk {
   /// There are bytes in it.
   explicit operator bool() const noexcept { return size_ != 0; }
   std::size_t size() const noexcept { return size_; }
+  /// The bytes, which may be changed.
   std::byte* data() noexcept { return data_; }
   const std::byte* data() const noexcept { return data_; }
   std::string_view text() const noexcept { return {reinterpret_cast<const char*>(data_), size_}; }

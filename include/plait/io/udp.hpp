@@ -21,6 +21,7 @@ struct Datagram {
   bool truncated = false;  ///< It was longer than the buffer, and the rest is lost.
   SocketAddress from;      ///< Who sent it.
 
+  /// For the library.
   static SocketAddress sender(const SocketAddress& from) noexcept { return from; }
 };
 

@@ -21,6 +21,7 @@ struct UnixDatagram {
   bool truncated = false;  ///< It was longer than the buffer, and the rest is lost.
   std::string from;        ///< The path of who sent it; empty if that socket has none.
 
+  /// For the library.
   static std::string sender(const os::UnixAddress& from) { return from.path(); }
 };
 
@@ -91,7 +92,8 @@ class UnixDatagramSocket {
 
 /// What `unix_datagram_pair` makes.
 struct UnixDatagramPair {
-  UnixDatagramSocket first, second;
+  UnixDatagramSocket first;   ///< What is sent here is received by `second`,
+  UnixDatagramSocket second;  ///< and what is sent here is received by `first`.
 };
 /// Two sockets that are connected to each other. Throws std::system_error when descriptors have run out. Never waits.
 UnixDatagramPair unix_datagram_pair();

@@ -11,6 +11,7 @@ namespace plait::os {
 
 /// A datagram's sender or receiver: a sockaddr and its length, wherever they lie.
 struct RawAddress {
+  /// The sockaddr; null: none.
   void* data = nullptr;
   /// Bytes of it; of one that is to be filled the room, and after that what was filled.
   std::uint32_t length = 0;

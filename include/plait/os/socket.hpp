@@ -30,7 +30,9 @@ class SocketAddress {
   std::string text() const;
   /// 0 if it is not an internet address.
   std::uint16_t port() const noexcept;
+  /// Of an internet address only.
   void set_port(std::uint16_t port) noexcept;
+  /// IPv6.
   bool is_v6() const noexcept;
   /// AF_INET, AF_INET6, or AF_UNSPEC.
   int family() const noexcept;
@@ -59,15 +61,16 @@ class SocketAddress {
 
 /// One of several pieces of memory that go out together (iovec).
 struct Piece {
-  const void* data;
-  std::size_t size;
+  const void* data;  ///< where it lies
+  std::size_t size;  ///< how many bytes
 };
 /// How many of them one call takes.
 inline constexpr std::size_t kMostPieces = 64;
 
 /// Which addresses `resolve` looks for.
 struct ResolveHints {
-  bool v4 = true, v6 = true;
+  bool v4 = true;         ///< IPv4
+  bool v6 = true;         ///< IPv6
   bool passive = false;   ///< for a socket that listens: an empty host is all interfaces
   bool datagram = false;  ///< of a service the UDP port
 };

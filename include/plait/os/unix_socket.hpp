@@ -40,6 +40,7 @@ class UnixAddress {
     length_ = kCapacity;
     return &length_;
   }
+  /// After such a call.
   void set_length(std::uint32_t length) noexcept { length_ = length < kCapacity ? length : kCapacity; }
 
  private:
@@ -51,14 +52,15 @@ class UnixAddress {
 
 /// The process at the other end of a Unix stream, as it was when it connected.
 struct PeerCredentials {
-  int pid = 0;
-  unsigned uid = 0;
-  unsigned gid = 0;
+  int pid = 0;       ///< its number
+  unsigned uid = 0;  ///< its user
+  unsigned gid = 0;  ///< its group
 };
 
 /// Which file a path names; to find it there again.
 struct FileIdentity {
-  std::uint64_t device = 0, inode = 0;
+  std::uint64_t device = 0;  ///< st_dev
+  std::uint64_t inode = 0;   ///< st_ino
   friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
 
@@ -80,7 +82,8 @@ std::optional<PeerCredentials> peer_credentials(int fd) noexcept;
 
 /// Two connected ones.
 struct SocketPair {
-  Fd first, second;
+  Fd first;   ///< one
+  Fd second;  ///< the other
 };
 /// socketpair(2): Unix streams or datagrams, non-blocking. Throws std::system_error.
 SocketPair socket_pair(bool datagram);
