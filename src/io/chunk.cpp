@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Idea. A thread keeps a few free blocks, so that a server which reads a chunk and writes it uses one and the same
+// Idea. A thread keeps some free blocks, so that a server which reads a chunk and writes it uses one and the same
 // block all the time, and it is in the cache. More than that goes back to the heap: how much is lent at a time is the
 // program's choice, and what it needed once it need not keep. A block that was freed on another thread stays there.
 #include "plait/io/chunk.hpp"
@@ -10,8 +10,9 @@
 namespace plait::detail {
 namespace {
 
-/// Free blocks a thread.
-constexpr unsigned kMostFree = 16;
+/// Free blocks a thread: a poller reads from all that is ready before the first of them is served, and blocks that go
+/// back to the heap and come again cost page faults.
+constexpr unsigned kMostFree = 64;
 
 /// Constant-initialised, and left alone by a thread's end until ~FreeBlocks says that it is over.
 struct FreeBlocks {

@@ -16,7 +16,6 @@
 #include "plait/core/branch.hpp"
 #include "plait/core/current_strand.hpp"
 #include "plait/core/exceptions.hpp"
-#include "plait/core/frame_allocator.hpp"
 #include "plait/core/nursery.hpp"
 #include "plait/sched/deadline_scope.hpp"
 #include "plait/sync/event.hpp"
@@ -44,10 +43,11 @@ struct Server {
   const std::unique_ptr<ConnectionHandler> handler;
   void (*const on_error)(const ServeError&);
   Semaphore room;
+  Nursery* connections = nullptr;
 };
 
 /// One connection's handler. Frees itself.
-class Connection final : public Strand, public FrameAllocated {
+class Connection final : public Strand {
  public:
   Connection(Server& server, Stream stream)
       : Strand(Kind::task),
@@ -58,8 +58,8 @@ class Connection final : public Strand, public FrameAllocated {
     if (record) close_record(record);
   }
 
-  void start(Nursery& nursery, const Strand& parent, const void* spawned_at) {
-    nursery_ = &nursery;
+  void start(const Strand& parent, const void* spawned_at) {
+    Nursery& nursery = *server_.connections;
     scheduler = parent.scheduler;
     home = parent.home;
     context = parent.context;
@@ -76,7 +76,7 @@ class Connection final : public Strand, public FrameAllocated {
   static void ended(Strand& strand) {
     auto& self = static_cast<Connection&>(strand);
     Server& server = self.server_;
-    Nursery& nursery = *self.nursery_;
+    Nursery& nursery = *server.connections;
     std::exception_ptr error = self.task_.frame().promise().result.error();
     {
       // The stream closes before anybody is told.
@@ -94,7 +94,6 @@ class Connection final : public Strand, public FrameAllocated {
   const std::shared_ptr<StreamState> peer_;
   Task<> task_;
   Scope root_;
-  Nursery* nursery_ = nullptr;
 };
 
 /// A scope of a strand, for a block.
@@ -110,7 +109,7 @@ Task<> cancel_when_set(Event& stop, Scope& scope) {
 }
 
 /// Accepts until it is cancelled.
-Task<> accept_all(Listener& listener, Server& server, Nursery& connections, std::source_location at) {
+Task<> accept_all(Listener& listener, Server& server, std::source_location at) {
   Strand& self = co_await CurrentStrand{};
   bool in_want = false;
   while (true) {
@@ -123,7 +122,7 @@ Task<> accept_all(Listener& listener, Server& server, Nursery& connections, std:
       Stream stream = co_await AtLine<decltype(accept)&>(accept, address_of(at));
       in_want = false;
       peer = stream.shared_state();
-      (new Connection(server, std::move(stream)))->start(connections, self, address_of(at));
+      (new Connection(server, std::move(stream)))->start(self, address_of(at));
       continue;
     } catch (const Cancelled&) {
       throw;
@@ -147,6 +146,7 @@ Task<> serve_connections(Listener listener, std::unique_ptr<ConnectionHandler> h
   Server server(std::move(handler), options);
   DeadlineScope deadline(self, kNever);
   NurseryBlock<> connections(self);
+  server.connections = &connections.nursery;
   std::exception_ptr failed;
   {
     NurseryBlock<> watch(self);
@@ -158,7 +158,7 @@ Task<> serve_connections(Listener listener, std::unique_ptr<ConnectionHandler> h
         watcher->start(watch.nursery, self, address_of(at));
       }
       try {
-        co_await accept_all(listener, server, connections.nursery, at);
+        co_await accept_all(listener, server, at);
       } catch (const Cancelled&) {
         if (!accepting.catches()) failed = std::current_exception();
       } catch (...) {
