@@ -242,6 +242,7 @@ std::vector<SelectorKey> Selector::get_map() const {
   const std::scoped_lock guard(mutex_);
   require_open("Selector::get_map()");
   std::vector<SelectorKey> keys;
+  keys.reserve(entries_.size());
   for (const auto& [fd, entry] : entries_) keys.push_back({fd, entry.events, entry.key});
   return keys;
 }

@@ -58,8 +58,7 @@ class ConnectionHandler {
 template <class F>
 class HandlerOf final : public ConnectionHandler {
  public:
-  template <class G>
-  explicit HandlerOf(G&& f) : f_(std::forward<G>(f)) {}
+  explicit HandlerOf(F f) : f_(std::move(f)) {}
   Task<> handle(Stream stream) override { return std::invoke(f_, std::move(stream)); }
 
  private:
