@@ -9,12 +9,13 @@
 #include "plait/io/stream.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <string>
 
 #include "plait/base/contract.hpp"
-#include "plait/os/pipe.hpp"
 
 namespace plait {
 namespace detail {
@@ -30,8 +31,21 @@ std::string take_out(StreamState& state, std::size_t n) {
   return taken;
 }
 
+/// The descriptor under another number, which nobody closes.
+os::Fd duplicate_of(const StreamState& state) {
+  const DescriptorGuard guard(&state);
+  return os::duplicate(state.fd.get());
+}
+
 std::string_view buffered(const StreamState& state) noexcept {
   return state.buffer ? state.buffer->view() : std::string_view();
+}
+
+/// Whether the buffer holds what a read may have; what a closed stream kept is lost.
+bool has_bytes(StreamState& stream) noexcept {
+  const DescriptorGuard guard(&stream);
+  if (!stream.fd.valid()) stream.buffer.reset();
+  return stream.buffer != nullptr;
 }
 
 }  // namespace
@@ -68,14 +82,22 @@ std::string ReadBuffer::take(std::size_t n) {
 
 bool ReadSome::begin_from_buffer(Strand& self, std::coroutine_handle<> frame, const void* at) {
   auto& stream = static_cast<StreamState&>(*descriptor);
-  {
-    const DescriptorGuard guard(&stream);
-    if (!stream.fd.valid()) stream.buffer.reset();
-  }
-  if (!stream.buffer) return begin(self, frame, at);
+  if (!has_bytes(stream)) return begin(self, frame, at);
   if (!check(self)) return false;
   descriptor = nullptr;
   result = static_cast<std::int64_t>(stream.buffer->take(buffer, length));
+  if (stream.buffer->size() == 0) stream.buffer.reset();
+  return leave_at_once(self, frame, at);
+}
+
+bool ReadChunk::begin_from_buffer(Strand& self, std::coroutine_handle<> frame, const void* at) {
+  auto& stream = static_cast<StreamState&>(*descriptor);
+  if (!has_bytes(stream)) return begin(self, frame, at);
+  if (!check(self)) return false;
+  buffer = lend_block();
+  if (!buffer) throw std::bad_alloc();
+  descriptor = nullptr;
+  result = static_cast<std::int64_t>(stream.buffer->take(buffer, kChunkSize));
   if (stream.buffer->size() == 0) stream.buffer.reset();
   return leave_at_once(self, frame, at);
 }
@@ -183,17 +205,38 @@ std::string Stream::take_buffered() { return detail::take_out(state(), buffered(
 
 void Stream::shutdown_write() {
   if (state().kind == detail::StreamState::Kind::pipe) return close();
-  const detail::DescriptorGuard guard(&state());
-  const int result = os::shutdown_write(state().fd.get());
-  if (result < 0 && result != -ENOTCONN) detail::IoDescriptor::fail(result, "shut down", &state());
+  // A close by somebody else must not take the number away meanwhile. A layer may take too long for that lock.
+  std::int64_t result = 0;
+  if (state().kind == detail::StreamState::Kind::layer) {
+    const os::Fd copy = detail::duplicate_of(state());
+    result = state().try_shutdown(copy.get());
+  } else {
+    const detail::DescriptorGuard guard(&state());
+    result = state().try_shutdown(state().fd.get());
+  }
+  if (result < 0) detail::IoDescriptor::fail(result, "shut down", &state());
 }
 
-void Stream::close() { state().close(); }
+void Stream::close() { state().end(); }
+
+std::shared_ptr<detail::StreamState> Stream::give_to_layer() {
+  refuse_to_lose_bytes();
+  if (state().reader.load(std::memory_order_relaxed) || state().writer.load(std::memory_order_relaxed)) {
+    detail::misuse(peer_address() + ": a strand waits for it (1 waits); a layer goes on a stream that nobody uses.");
+  }
+  return std::move(state_);
+}
+
+void Stream::refuse_to_lose_bytes() const {
+  if (buffered() == 0) return;
+  detail::misuse(peer_address() + ": " + std::to_string(buffered()) +
+                 " bytes that were read from it wait in the buffer and would be lost; read them first.");
+}
 
 os::Fd Stream::release() {
-  if (buffered() != 0) {
-    detail::misuse(peer_address() + ": " + std::to_string(buffered()) +
-                   " bytes that were read from it wait in the buffer and would be lost; read them first.");
+  refuse_to_lose_bytes();
+  if (state().kind == detail::StreamState::Kind::layer) {
+    detail::misuse(peer_address() + ": a layer holds its bytes, so its descriptor can't be given away.");
   }
   os::Fd copy = os::duplicate(native_handle());
   close();

@@ -1,28 +1,44 @@
 // SPDX-License-Identifier: BSL-1.0
+//
+// Idea of `connect_tcp`. One address is one operation. Several are children of one task group, each with a place of its
+// own for its connection or its error; the body starts the next when an Event says that the one before has failed, or
+// the stagger is over. The first to connect claims the race in one word and cancels the group. A second one that was
+// connected in the same turn finds the word taken, and its connection closes with the list.
 #include "plait/io/tcp.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <exception>
+#include <memory>
 #include <stdexcept>
 #include <system_error>
-#include <vector>
+#include <utility>
 
-#include "plait/base/contract.hpp"
-#include "plait/core/clock.hpp"
-#include "plait/core/scheduler.hpp"
-#include "plait/core/scope.hpp"
-#include "plait/thread/to_thread.hpp"
+#include "checkpoint.hpp"
+#include "plait/sched/task_group.hpp"
+#include "plait/sched/timeout.hpp"
+#include "plait/sync/event.hpp"
 
 namespace plait {
 namespace detail {
 namespace {
 
-constexpr Duration kRest = std::chrono::milliseconds(50);
+class TcpListenerState final : public ListenerState {
+ public:
+  TcpListenerState(os::Fd fd, const os::SocketAddress& address) : ListenerState(std::move(fd)), address_(address) {}
+  std::string describe() const override { return address_.text(); }
+  Stream accepted(os::Fd fd, const os::SocketAddress& peer) const override {
+    return Stream(std::make_shared<SocketState>(std::move(fd), peer));
+  }
+  int port() const noexcept override { return address_.port(); }
 
-bool out_of_resources(std::int64_t result) noexcept {
-  return result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM;
+ private:
+  const os::SocketAddress address_;
+};
+
+Listener listener_on(const os::SocketAddress& address, const ListenOptions& options) {
+  os::Fd fd = os::listen_on(address, options.backlog, options.reuse_port);
+  const os::SocketAddress bound = os::local_address(fd.get());
+  return Listener(std::make_unique<TcpListenerState>(std::move(fd), bound));
 }
 
 /// The connect of a stream that does not exist yet.
@@ -34,136 +50,130 @@ class Connect : public IoLeaf<Connect> {
   std::int64_t take() const noexcept { return result; }
 };
 
-/// For what waits for nothing: only asks whether it is cancelled.
-struct Checkpoint {
-  bool cancelled = false;
-  bool await_ready() const noexcept { return false; }
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> frame) noexcept {
-    cancelled = frame.promise().strand->cancelled();
-    return false;
-  }
-  void await_resume() const {
-    if (cancelled) throw Cancelled{};
-  }
+/// One address, and what became of it.
+struct Attempt {
+  explicit Attempt(const SocketAddress& address) : address(address) {}
+
+  const SocketAddress address;
+  std::shared_ptr<SocketState> stream;
+  /// 0, or minus an errno.
+  std::int64_t error = 0;
+  Event failed;
 };
 
-std::uint16_t checked_port(int port) {
-  if (port < 0 || port > 65535) throw std::invalid_argument("plait: there is no port " + std::to_string(port));
-  return static_cast<std::uint16_t>(port);
-}
-
-/// A socket for one address; null, with minus an errno, where there is none of its family.
-std::shared_ptr<SocketState> unconnected(const os::SocketAddress& address, std::int64_t& error) {
+Task<> try_address(Attempt& attempt, std::source_location at) {
   try {
-    return std::make_shared<SocketState>(os::tcp_socket(address.family()), address);
+    attempt.stream = std::make_shared<SocketState>(os::tcp_socket(attempt.address.family()), attempt.address);
   } catch (const std::system_error& refusal) {
-    error = -refusal.code().value();
-    return nullptr;
+    attempt.error = -refusal.code().value();  // there is none of its family
+    co_return;
   }
+  Connect connect(*attempt.stream);
+  attempt.error = co_await AtLine<Connect&>(connect, address_of(at));
 }
 
-std::vector<os::SocketAddress> addresses_at_hand(const std::string& host, std::uint16_t port) {
-  std::vector<os::SocketAddress> addresses;
-  for (const char* figures : {"127.0.0.1", "::1"}) {
-    if (host == "localhost") addresses.push_back(*os::SocketAddress::from_figures(figures, port));
+/// Several of them.
+struct Race {
+  std::vector<std::unique_ptr<Attempt>> attempts;
+  /// Who was first; relaxed, as the end of the group shows all the rest.
+  Atomic<Attempt*> winner{nullptr};
+};
+
+Task<> run_attempt(Race& race, Attempt& attempt, TaskGroup& group, std::source_location at) {
+  co_await try_address(attempt, at);
+  if (attempt.error != 0) {
+    attempt.stream.reset();
+    attempt.failed.set();
+    co_return;
   }
-  if (auto address = os::SocketAddress::from_figures(host, port)) addresses.push_back(*address);
-  return addresses;
+  Attempt* nobody = nullptr;
+  if (race.winner.compare_exchange_strong(nobody, &attempt, std::memory_order_relaxed)) group.cancel();
+}
+
+Task<> run_race(Race& race, Duration stagger, std::source_location at) {
+  co_await with_task_group([&](TaskGroup& group) -> Task<> {
+    for (const auto& attempt : race.attempts) {
+      group.spawn(run_attempt(race, *attempt, group, at));
+      if (attempt != race.attempts.back()) co_await move_on_after(stagger, attempt->failed.wait());
+    }
+  });
+}
+
+[[noreturn]] void refuse(const std::string& whom, const Race& race) {
+  const auto& attempts = race.attempts;
+  std::string what = "connect to " + (attempts.size() == 1 ? attempts.front()->address.text() : whom);
+  if (attempts.size() > 1) {
+    const char* separator = " (";
+    for (const auto& attempt : attempts) {
+      const auto code = static_cast<int>(-attempt->error);
+      what += separator + attempt->address.text() + ": " + std::generic_category().message(code);
+      separator = "; ";
+    }
+    what += ")";
+  }
+  os::throw_error(static_cast<int>(-attempts.front()->error), what);
+}
+
+Task<Stream> connect_to(std::string whom, std::vector<SocketAddress> addresses, ConnectOptions options,
+                        std::source_location at) {
+  Race race;
+  for (const SocketAddress& address : addresses) {
+    if (options.family != AddressFamily::any && address.is_v6() != (options.family == AddressFamily::v6)) continue;
+    race.attempts.push_back(std::make_unique<Attempt>(address));
+  }
+  if (race.attempts.empty()) throw std::invalid_argument("plait: connect to " + whom + ": there is no address to try");
+  if (race.attempts.size() == 1) {
+    Attempt& only = *race.attempts.front();
+    co_await try_address(only, at);
+    if (only.error == 0) co_return Stream(std::move(only.stream));
+  } else {
+    co_await run_race(race, options.stagger, at);
+    if (Attempt* winner = race.winner.load(std::memory_order_relaxed)) co_return Stream(std::move(winner->stream));
+  }
+  refuse(whom, race);
 }
 
 }  // namespace
 
-bool Accept::abort_accept(Operation& operation) noexcept {
-  auto& self = static_cast<Accept&>(operation);
-  if (self.is_elsewhere() || !self.Timer::linked()) return abort_io(operation);
-  self.loop().disarm(self);
-  self.result = kAborted;
-  return true;
-}
-
-bool Accept::begin_accept(Strand& self, std::coroutine_handle<> frame, const void* at) {
-  buffer = &peer_;
-  auto& listener = static_cast<ListenerState&>(*descriptor);
-  if (listener.rests_until.load(std::memory_order_relaxed) == TimePoint{}) [[likely]]
-    return begin(self, frame, at);
-  if (self.home) {
-    return begin_on_pool(self, frame, at, [](Work& work) {
-      auto& accept = static_cast<Accept&>(static_cast<IoOperation&>(work));
-      if (accept.arrive()) accept.rest();
-    });
+std::vector<SocketAddress> interleaved(std::span<const SocketAddress> addresses) {
+  std::vector<SocketAddress> ordered(addresses.begin(), addresses.end());
+  for (std::size_t i = 1; i < ordered.size(); ++i) {
+    const auto rest = ordered.begin() + static_cast<std::ptrdiff_t>(i);
+    const bool want_v6 = !ordered[i - 1].is_v6();
+    const auto next =
+        std::find_if(rest, ordered.end(), [&](const SocketAddress& each) { return each.is_v6() == want_v6; });
+    if (next != ordered.end()) std::rotate(rest, next, next + 1);
   }
-  if (!listener.fd.valid()) return begin(self, frame, at);
-  if (!enter(self)) return false;
-  park(self, frame, at);
-  rest();
-  return true;
-}
-
-void Accept::rest() noexcept {
-  auto& listener = static_cast<ListenerState&>(*descriptor);
-  const TimePoint until = listener.rests_until.exchange(TimePoint{}, std::memory_order_relaxed);
-  fire = [](Timer& timer) noexcept { static_cast<Accept&>(timer).start_here(); };
-  loop().arm(*this, until);
-}
-
-Stream Accept::take() {
-  if (result < 0) {
-    if (descriptor && out_of_resources(result)) {
-      static_cast<ListenerState*>(descriptor)->rests_until.store(add(now(), kRest), std::memory_order_relaxed);
-    }
-    IoDescriptor::fail(result, "accept on", descriptor);
-  }
-  return Stream(std::make_shared<SocketState>(os::Fd(static_cast<int>(result)), peer_));
+  return ordered;
 }
 
 }  // namespace detail
 
-Listener::Listener(os::Fd fd) {
-  const os::SocketAddress address = os::local_address(fd.get());
-  state_ = std::make_unique<detail::ListenerState>(std::move(fd), address);
-}
-
-void Listener::refuse_moved_from() { detail::misuse("Listener: it was moved from and holds no socket."); }
-
-Task<Listener> listen_tcp(std::string host, int port, ListenOptions options) {
+Task<Listener> listen_tcp(std::string host, int port, ListenOptions options, std::source_location at) {
   const std::uint16_t checked = detail::checked_port(port);
-  co_await detail::Checkpoint{};
   if (host.empty()) {
-    os::Fd fd;
+    co_await detail::Checkpoint{};
     try {
-      fd = os::listen_on(os::SocketAddress::any(true, checked), options.backlog);
+      co_return detail::listener_on(SocketAddress::any(true, checked), options);
     } catch (const std::system_error& error) {
       if (error.code().value() != EAFNOSUPPORT) throw;
-      fd = os::listen_on(os::SocketAddress::any(false, checked), options.backlog);
     }
-    co_return Listener(std::move(fd));
+    co_return detail::listener_on(SocketAddress::any(false, checked), options);
   }
-  const auto addresses = detail::addresses_at_hand(host, checked);
-  if (addresses.empty()) os::throw_error(EADDRNOTAVAIL, "listen on \"" + host + "\", which is no address in figures");
-  co_return Listener(os::listen_on(addresses.front(), options.backlog));
+  const ResolveOptions passive{.passive = true};
+  const auto addresses = co_await resolve(std::move(host), port, passive, at);
+  co_return detail::listener_on(addresses.front(), options);
 }
 
-Task<Stream> connect_tcp(std::string host, int port, std::source_location at) {
-  const std::uint16_t checked = detail::checked_port(port);
-  auto addresses = detail::addresses_at_hand(host, checked);
-  if (addresses.empty()) {
-    const ToThreadOptions options{.abandon_on_cancel = true};
-    auto resolution = to_thread(options, &os::resolve, host, checked);
-    addresses = co_await detail::AtLine<decltype(resolution)&>(resolution, detail::address_of(at));
-  }
-  std::int64_t first_error = 0;
-  for (const os::SocketAddress& address : addresses) {
-    std::int64_t result = 0;
-    auto stream = detail::unconnected(address, result);
-    if (stream) {
-      detail::Connect connect(*stream);
-      result = co_await detail::AtLine<detail::Connect&>(connect, detail::address_of(at));
-    }
-    if (result == 0) co_return Stream(std::move(stream));
-    if (first_error == 0) first_error = result;
-  }
-  os::throw_error(static_cast<int>(-first_error), "connect to " + addresses.front().text());
+Task<Stream> connect_tcp(std::string host, int port, ConnectOptions options, std::source_location at) {
+  const ResolveOptions which{.family = options.family};
+  const auto addresses = co_await resolve(host, port, which, at);
+  const std::string whom = "\"" + host + "\" port " + std::to_string(port);
+  co_return co_await detail::connect_to(whom, detail::interleaved(addresses), options, at);
+}
+
+Task<Stream> connect_tcp(std::vector<SocketAddress> addresses, ConnectOptions options, std::source_location at) {
+  return detail::connect_to("any of the addresses", std::move(addresses), options, at);
 }
 
 }  // namespace plait

@@ -66,17 +66,23 @@ void set_blocking(int fd, bool blocking) {
   if (flags < 0 || (flags != wanted && ::fcntl(fd, F_SETFL, wanted) != 0)) throw_error(errno, "fcntl(O_NONBLOCK)");
 }
 
-std::int64_t write_pipe(int fd, const void* buffer, std::size_t length) noexcept {
+std::int64_t write_pipe(int fd, std::span<const Piece> pieces) noexcept {
+  const auto* list = reinterpret_cast<const iovec*>(pieces.data());
+  const auto count = static_cast<int>(pieces.size());
   if (!flag_refused.load(std::memory_order_relaxed)) {
-    const iovec piece{const_cast<void*>(buffer), length};
-    const std::int64_t n = retried([&] { return ::pwritev2(fd, &piece, 1, -1, kNoSignal); });
+    const std::int64_t n = retried([&] { return ::pwritev2(fd, list, count, -1, kNoSignal); });
     if (n != -EOPNOTSUPP && n != -EINVAL && n != -ENOSYS) return n;
     if (n == -EOPNOTSUPP) flag_refused.store(true, std::memory_order_relaxed);
   }
   PipeSignalHeld held;
-  const std::int64_t n = retried([&] { return ::write(fd, buffer, length); });
+  const std::int64_t n = retried([&] { return ::writev(fd, list, count); });
   if (n == -EPIPE) held.raised();
   return n;
+}
+
+std::int64_t write_pipe(int fd, const void* buffer, std::size_t length) noexcept {
+  const Piece piece{buffer, length};
+  return write_pipe(fd, {&piece, 1});
 }
 
 }  // namespace plait::os

@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <system_error>
@@ -20,6 +22,8 @@
 namespace plait::os {
 
 static_assert(sizeof(sockaddr_in6) == SocketAddress::kCapacity && sizeof(sockaddr_in) <= SocketAddress::kCapacity);
+static_assert(sizeof(Piece) == sizeof(iovec) && offsetof(Piece, data) == offsetof(iovec, iov_base) &&
+              offsetof(Piece, size) == offsetof(iovec, iov_len) && kMostPieces <= IOV_MAX);
 static_assert(kEpollIn == POLLIN && kEpollOut == POLLOUT && kEpollErr == POLLERR && kEpollHup == POLLHUP);
 
 namespace {
@@ -52,27 +56,19 @@ struct Freer {
 };
 using AddressList = std::unique_ptr<addrinfo, Freer>;
 
-int look_up(const char* host, int flags, AddressList& list) noexcept {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = flags;
+/// Empty: nothing given.
+const char* or_null(const std::string& text) noexcept { return text.empty() ? nullptr : text.c_str(); }
+
+int look_up(const char* host, const char* service, const addrinfo& hints, AddressList& list) noexcept {
   addrinfo* found = nullptr;
-  const int error = ::getaddrinfo(host, nullptr, &hints, &found);
+  const int error = ::getaddrinfo(host, service, &hints, &found);
   list.reset(found);
   return error;
 }
 
-std::optional<SocketAddress> with_port(const addrinfo& entry, std::uint16_t port) noexcept {
-  if (entry.ai_family == AF_INET) {
-    auto address = *reinterpret_cast<const sockaddr_in*>(entry.ai_addr);
-    address.sin_port = htons(port);
-    return pack(address);
-  }
-  if (entry.ai_family == AF_INET6) {
-    auto address = *reinterpret_cast<const sockaddr_in6*>(entry.ai_addr);
-    address.sin6_port = htons(port);
-    return pack(address);
-  }
+std::optional<SocketAddress> address_of(const addrinfo& entry) noexcept {
+  if (entry.ai_family == AF_INET) return pack(*reinterpret_cast<const sockaddr_in*>(entry.ai_addr));
+  if (entry.ai_family == AF_INET6) return pack(*reinterpret_cast<const sockaddr_in6*>(entry.ai_addr));
   return {};
 }
 
@@ -96,8 +92,13 @@ std::optional<SocketAddress> SocketAddress::from_figures(std::string_view host, 
   if (host.empty() || host.size() >= sizeof name) return {};
   *std::copy(host.begin(), host.end(), name) = '\0';
   AddressList list;
-  if (look_up(name, AI_NUMERICHOST, list) != 0) return {};
-  return with_port(*list, port);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST;
+  if (look_up(name, nullptr, hints, list) != 0) return {};
+  std::optional<SocketAddress> address = address_of(*list);
+  if (address) address->set_port(port);
+  return address;
 }
 
 SocketAddress SocketAddress::any(bool v6, std::uint16_t port) noexcept {
@@ -134,20 +135,40 @@ std::uint16_t SocketAddress::port() const noexcept {
   return 0;
 }
 
+void SocketAddress::set_port(std::uint16_t port) noexcept {
+  if (family() == AF_INET) {
+    auto address = unpack<sockaddr_in>(*this);
+    address.sin_port = htons(port);
+    *this = pack(address);
+  } else if (family() == AF_INET6) {
+    auto address = unpack<sockaddr_in6>(*this);
+    address.sin6_port = htons(port);
+    *this = pack(address);
+  }
+}
+
+bool SocketAddress::is_v6() const noexcept { return family() == AF_INET6; }
+
 int SocketAddress::family() const noexcept {
   return length_ >= sizeof(sa_family_t) ? unpack<sa_family_t>(*this) : AF_UNSPEC;
 }
 
-std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port) {
+std::vector<SocketAddress> resolve(const std::string& host, const std::string& service, ResolveHints wanted) {
   static const ResolverCategory category;
+  addrinfo hints{};
+  hints.ai_socktype = wanted.datagram ? SOCK_DGRAM : SOCK_STREAM;
+  hints.ai_family = wanted.v4 && wanted.v6 ? AF_UNSPEC : wanted.v4 ? AF_INET : AF_INET6;
+  hints.ai_flags = wanted.passive ? AI_PASSIVE : 0;
   AddressList list;
-  const int error = look_up(host.c_str(), 0, list);
-  const std::string what = "resolve \"" + host + "\"";
+  // With neither of them getaddrinfo finds nothing, not even this machine.
+  const char* any_service = host.empty() && service.empty() ? "0" : or_null(service);
+  const int error = look_up(or_null(host), any_service, hints, list);
+  const std::string what = "resolve \"" + host + (service.empty() ? "" : ":" + service) + "\"";
   if (error == EAI_SYSTEM) throw_error(errno, what);
   if (error != 0) throw std::system_error(error, category, what);
   std::vector<SocketAddress> addresses;
   for (const addrinfo* entry = list.get(); entry; entry = entry->ai_next) {
-    if (auto address = with_port(*entry, port)) addresses.push_back(*address);
+    if (auto address = address_of(*entry)) addresses.push_back(*address);
   }
   if (addresses.empty()) throw std::system_error(EAI_NODATA, category, what);
   return addresses;
@@ -160,9 +181,10 @@ Fd tcp_socket(int family) {
   return fd;
 }
 
-Fd listen_on(const SocketAddress& address, int backlog) {
+Fd listen_on(const SocketAddress& address, int backlog, bool reuse_port) {
   Fd fd = tcp_socket(address.family());
   set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "setsockopt(SO_REUSEADDR)");
+  if (reuse_port) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1, "setsockopt(SO_REUSEPORT)");
   if (address.family() == AF_INET6) {
     const auto in6 = unpack<sockaddr_in6>(address);
     const int only = !IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
@@ -186,6 +208,13 @@ std::int64_t receive(int fd, void* buffer, std::size_t length) noexcept {
 
 std::int64_t send(int fd, const void* buffer, std::size_t length) noexcept {
   return retried([&] { return ::send(fd, buffer, length, MSG_NOSIGNAL); });
+}
+
+std::int64_t send_pieces(int fd, std::span<const Piece> pieces) noexcept {
+  msghdr message{};
+  message.msg_iov = reinterpret_cast<iovec*>(const_cast<Piece*>(pieces.data()));
+  message.msg_iovlen = pieces.size();
+  return retried([&] { return ::sendmsg(fd, &message, MSG_NOSIGNAL); });
 }
 
 bool died_in_the_queue(int error) noexcept {

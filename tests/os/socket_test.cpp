@@ -56,7 +56,7 @@ TEST(SocketTest, WhatListensHasAPort) {
 
 TEST(ResolveTest, ANameThatIsNoneIsAnErrorOfTheResolver) {
   try {
-    plait::os::resolve("no such name", 80);
+    plait::os::resolve("no such name", "80");
     FAIL();
   } catch (const std::system_error& error) {
     EXPECT_STREQ(error.code().category().name(), "getaddrinfo");

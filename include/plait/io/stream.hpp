@@ -11,6 +11,7 @@
 
 #include "plait/core/async_generator.hpp"
 #include "plait/core/task.hpp"
+#include "plait/io/chunk.hpp"
 #include "plait/io/stream_errors.hpp"
 #include "plait/io/stream_state.hpp"
 
@@ -37,6 +38,14 @@ class Stream {
   /// when the peer has shut down its side, and for an empty buffer. On cancel: nothing was read.
   [[nodiscard]] detail::ReadSome read_some(std::span<std::byte> into) { return {state(), into.data(), into.size()}; }
   [[nodiscard]] detail::ReadSome read_some(std::span<char> into) { return {state(), into.data(), into.size()}; }
+
+  /// Reads what is there, in a buffer that is lent for it, and waits only if there is nothing: while it waits it has no
+  /// buffer, so ten thousand idle connections have none. At the end it gives one that is false:
+  ///
+  ///     while (auto chunk = co_await stream.read_chunk()) co_await stream.write(chunk);
+  ///
+  /// On cancel: nothing was read.
+  [[nodiscard]] detail::ReadChunk read_chunk() { return detail::ReadChunk(state()); }
 
   /// Reads `size` bytes, no less and no more. Throws IncompleteReadError with what there was if the end comes before.
   /// On cancel: what came is kept for the next read.
@@ -83,6 +92,25 @@ class Stream {
   /// went out, and the rest never will.
   [[nodiscard]] detail::WriteAll write(std::span<const std::byte> data) { return {state(), data.data(), data.size()}; }
   [[nodiscard]] detail::WriteAll write(std::string_view data) { return {state(), data.data(), data.size()}; }
+  [[nodiscard]] detail::WriteAll write(const Chunk& chunk) { return write(chunk.bytes()); }
+
+  /// Writes several pieces one after the other, a head and a body for instance, without copying them together (writev,
+  /// StreamWriter.writelines). As `write` of one; `written` counts over all of them.
+  template <detail::PieceLike A, detail::PieceLike B, detail::PieceLike... More>
+  [[nodiscard]] detail::WriteThese<2 + sizeof...(More)> write(const A& first, const B& second, const More&... more) {
+    return {state(), {detail::piece_of(first), detail::piece_of(second), detail::piece_of(more)...}};
+  }
+  /// The same for a list, which must live until the operation has ended.
+  [[nodiscard]] detail::WritePieces write(std::span<const std::span<const std::byte>> pieces) {
+    return {state(), pieces.data(), pieces.size(), &detail::piece_in<std::span<const std::byte>>};
+  }
+  [[nodiscard]] detail::WritePieces write(std::span<const std::string_view> pieces) {
+    return {state(), pieces.data(), pieces.size(), &detail::piece_in<std::string_view>};
+  }
+  [[nodiscard]] detail::WritePieces write(std::span<const std::string> pieces) {
+    return {state(), pieces.data(), pieces.size(), &detail::piece_in<std::string>};
+  }
+
   /// How many bytes of the latest `write` went out to the kernel: all, unless it was cancelled or failed.
   std::size_t written() const { return state().written; }
 
@@ -106,15 +134,20 @@ class Stream {
     return *this;
   }
   ~Stream() {
-    if (state_) state_->close_or_fail();
+    if (state_) state_->end_or_fail();
   }
   void swap(Stream& other) noexcept { state_.swap(other.state_); }
 
   /// For the library: takes over a non-blocking descriptor.
   explicit Stream(std::shared_ptr<detail::StreamState> state) noexcept : state_(std::move(state)) {}
+  /// For the library: what it shares with its operations.
+  const std::shared_ptr<detail::StreamState>& shared_state() const { return share(); }
   /// For the library: gives the descriptor up, which nobody waits for; the Stream is closed then. Throws
   /// std::logic_error if bytes are in the buffer, which would be lost.
   os::Fd release();
+  /// For the library: gives all of it to a layer, and the Stream is as if moved from. Throws std::logic_error as
+  /// `release`, and if somebody waits for it.
+  std::shared_ptr<detail::StreamState> give_to_layer();
 
  private:
   /// Operations of more than one step keep it alive.
@@ -127,6 +160,7 @@ class Stream {
     return state_;
   }
   [[noreturn]] static void refuse_moved_from();
+  void refuse_to_lose_bytes() const;
 
   static Task<> pass(detail::StreamState& state, std::source_location at);
   static Task<bool> fill(detail::StreamState& state, std::source_location at);

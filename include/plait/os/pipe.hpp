@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "plait/os/fd.hpp"
+#include "plait/os/socket.hpp"
 
 namespace plait::os {
 
@@ -25,5 +27,7 @@ void set_blocking(int fd, bool blocking);
 /// (6.18), else by holding the signal off in this thread and taking it back. Minus an errno for an error; goes on after
 /// EINTR.
 std::int64_t write_pipe(int fd, const void* buffer, std::size_t length) noexcept;
+/// The same for several pieces, at most kMostPieces (writev(2)).
+std::int64_t write_pipe(int fd, std::span<const Piece> pieces) noexcept;
 
 }  // namespace plait::os

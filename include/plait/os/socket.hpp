@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,8 +30,14 @@ class SocketAddress {
   std::string text() const;
   /// 0 if it is not an internet address.
   std::uint16_t port() const noexcept;
+  void set_port(std::uint16_t port) noexcept;
+  bool is_v6() const noexcept;
   /// AF_INET, AF_INET6, or AF_UNSPEC.
   int family() const noexcept;
+
+  friend bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept {
+    return a.length_ == b.length_ && a.bytes_ == b.bytes_;
+  }
 
   /// The sockaddr.
   const void* data() const noexcept { return bytes_.data(); }
@@ -50,14 +57,29 @@ class SocketAddress {
   std::uint32_t length_ = 0;
 };
 
-/// The addresses of a name, by getaddrinfo(3), which blocks. Throws std::system_error, with a category of its own for
-/// the errors of getaddrinfo.
-std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port);
+/// One of several pieces of memory that go out together (iovec).
+struct Piece {
+  const void* data;
+  std::size_t size;
+};
+/// How many of them one call takes.
+inline constexpr std::size_t kMostPieces = 64;
+
+/// Which addresses `resolve` looks for.
+struct ResolveHints {
+  bool v4 = true, v6 = true;
+  bool passive = false;   ///< for a socket that listens: an empty host is all interfaces
+  bool datagram = false;  ///< of a service the UDP port
+};
+/// The addresses of a name and a service, "http" or "80", by getaddrinfo(3), which blocks. An empty host is this
+/// machine. Throws std::system_error, with a category of its own for the errors of getaddrinfo.
+std::vector<SocketAddress> resolve(const std::string& host, const std::string& service, ResolveHints hints = {});
 
 /// A non-blocking, close-on-exec TCP socket with TCP_NODELAY. Throws std::system_error.
 Fd tcp_socket(int family);
-/// A listening one, which its accepted sockets inherit TCP_NODELAY from. Throws std::system_error.
-Fd listen_on(const SocketAddress& address, int backlog);
+/// A listening one, which its accepted sockets inherit TCP_NODELAY from; with `reuse_port` others may listen there, too
+/// (SO_REUSEPORT). Throws std::system_error.
+Fd listen_on(const SocketAddress& address, int backlog, bool reuse_port = false);
 /// From now on reads and writes fail with EAGAIN where they would wait (fcntl(2), O_NONBLOCK). Throws
 /// std::system_error.
 void set_nonblocking(int fd);
@@ -70,6 +92,8 @@ SocketAddress local_address(int fd) noexcept;
 std::int64_t receive(int fd, void* buffer, std::size_t length) noexcept;
 /// send(2) without SIGPIPE.
 std::int64_t send(int fd, const void* buffer, std::size_t length) noexcept;
+/// sendmsg(2) of several pieces, at most kMostPieces, without SIGPIPE.
+std::int64_t send_pieces(int fd, std::span<const Piece> pieces) noexcept;
 /// accept4(2), non-blocking and close-on-exec: the descriptor. Connections that died in the queue are passed over.
 int accept(int fd, SocketAddress& peer) noexcept;
 /// Errors of accept that tell of the connection and not of the listener.
