@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 //
 // Idea. Each read and write is tried at once with what the kernel has in memory, on this thread, which costs a system
-// call and no more; only what would wait for a disk goes to io_uring or to a thread. What is large goes there anyway,
-// because to copy it keeps the loop from others as a disk would.
+// call and no more; a read that would wait for a disk goes to io_uring, or to a thread, and a write that would to a
+// thread, as io_uring would start one for it, which costs more. What is large goes there anyway, because to copy it
+// keeps the loop from others as a disk would.
 //
 // The position is the File's, and all reads are positional: so an operation that was cancelled has moved nothing, and
 // what was read ahead costs no one anything. What has no position, a pipe for instance, keeps what was read ahead.
@@ -45,11 +46,11 @@ class ReadFile : public IoLeaf<ReadFile> {
   std::int64_t take() const noexcept { return result; }
 };
 
-/// Writes by the poller. `done_` is told what went out, whatever happens.
+/// A write to what waits, by the poller. `done_` is told what went out, whatever happens.
 class WriteFile : public IoLeaf<WriteFile> {
  public:
   WriteFile(FileState& file, const void* from, std::size_t size, std::int64_t at, std::size_t& done) noexcept
-      : IoLeaf(Kind::write, file.waits ? &file : nullptr, file.fd.get()), done_(done) {
+      : IoLeaf(Kind::write, &file), done_(done) {
     buffer = const_cast<void*>(from);
     length = size;
     offset = at;
@@ -101,6 +102,66 @@ PositionUse::PositionUse(FileState& file) : file_(file) {
          "write_at.");
 }
 
+Task<std::size_t> read_piece(std::shared_ptr<FileState> state, FilePiece piece, std::source_location at) {
+  const void* line = address_of(at);
+  std::int64_t n = -EAGAIN;
+  if (!state->waits && piece.size <= kMostAtOnce && !state->never_cached.load(std::memory_order_relaxed)) {
+    const auto read = [&] {
+      const std::int64_t got = os::read_cached(state->fd.get(), piece.data, piece.size, piece.offset);
+      return unless_unknown(got, state->never_cached);
+    };
+    CallAtOnce call(read);
+    n = co_await AtLine<decltype(call)&>(call, line);
+  }
+  if (n == -EAGAIN) {
+    const Strand& self = co_await CurrentStrand{};
+    if (state->waits || poller_waits(self)) {
+      ReadFile read(*state, piece.data, piece.size, piece.offset);
+      n = co_await AtLine<ReadFile&>(read, line);
+    } else {
+      auto read = to_thread(&os::read_file, state->fd.get(), piece.data, piece.size, piece.offset);
+      n = co_await AtLine<decltype(read)&>(read, line);
+    }
+  }
+  if (n < 0) IoDescriptor::fail(n, "read", state.get());
+  co_return static_cast<std::size_t>(n);
+}
+
+Task<> write_piece(std::shared_ptr<FileState> state, FilePiece piece, std::size_t& done, std::source_location at) {
+  const void* line = address_of(at);
+  const auto rest = [&] { return static_cast<const char*>(piece.data) + done; };
+  const auto offset = [&] { return piece.offset < 0 ? -1 : piece.offset + static_cast<std::int64_t>(done); };
+  if (state->waits) {
+    WriteFile write(*state, piece.data, piece.size, piece.offset, done);
+    const std::int64_t n = co_await AtLine<WriteFile&>(write, line);
+    if (n < 0) IoDescriptor::fail(n, "write", state.get());
+    co_return;
+  }
+  bool at_once = !state->never_written_at_once.load(std::memory_order_relaxed);
+  do {
+    std::int64_t n = -EAGAIN;
+    const std::size_t left = piece.size - done;
+    if (at_once && left <= kMostAtOnce) {
+      const auto write = [&] {
+        const std::int64_t out = os::write_cached(state->fd.get(), rest(), left, offset());
+        return unless_unknown(out, state->never_written_at_once);
+      };
+      CallAtOnce call(write);
+      n = co_await AtLine<decltype(call)&>(call, line);
+      if (n > 0) done += static_cast<std::size_t>(n);
+      at_once = n > 0;
+    }
+    if (n == -EAGAIN) {
+      auto write = to_thread(&os::write_whole, state->fd.get(), static_cast<const void*>(rest()),
+                             std::min(left, kMostInThread), offset());
+      const os::Written out = co_await AtLine<decltype(write)&>(write, line);
+      done += out.done;
+      n = -out.error;
+    }
+    if (n < 0) IoDescriptor::fail(n, "write", state.get());
+  } while (done < piece.size);
+}
+
 }  // namespace detail
 
 using detail::AtLine;
@@ -136,32 +197,6 @@ void File::seek(std::uint64_t position) {
 
 // ---- Reading ----
 
-/// One read: the number of bytes, 0 at the end.
-Task<std::size_t> File::read(Shared state, Piece piece, At at) {
-  const void* line = detail::address_of(at);
-  std::int64_t n = -EAGAIN;
-  if (!state->waits && piece.size <= detail::kMostAtOnce && !state->never_cached.load(std::memory_order_relaxed)) {
-    const auto read = [&] {
-      const std::int64_t got = os::read_cached(state->fd.get(), piece.data, piece.size, piece.offset);
-      return detail::unless_unknown(got, state->never_cached);
-    };
-    detail::CallAtOnce call(read);
-    n = co_await AtLine<decltype(call)&>(call, line);
-  }
-  if (n == -EAGAIN) {
-    const detail::Strand& self = co_await detail::CurrentStrand{};
-    if (state->waits || detail::poller_waits(self)) {
-      detail::ReadFile read(*state, piece.data, piece.size, piece.offset);
-      n = co_await AtLine<detail::ReadFile&>(read, line);
-    } else {
-      auto read = to_thread(&os::read_file, state->fd.get(), piece.data, piece.size, piece.offset);
-      n = co_await AtLine<decltype(read)&>(read, line);
-    }
-  }
-  if (n < 0) detail::IoDescriptor::fail(n, "read", state.get());
-  co_return static_cast<std::size_t>(n);
-}
-
 Task<std::size_t> File::some(Shared state, void* into, std::size_t size, At at) {
   const PositionUse use(*state);
   if (const std::string_view ahead = state->buffered(); !ahead.empty()) {
@@ -172,18 +207,18 @@ Task<std::size_t> File::some(Shared state, void* into, std::size_t size, At at) 
     co_return n;
   }
   const std::int64_t offset = state->waits ? -1 : static_cast<std::int64_t>(state->position);
-  const std::size_t n = co_await read(state, {into, size, offset}, at);
+  const std::size_t n = co_await detail::read_piece(state, {into, size, offset}, at);
   if (!state->waits) state->position += n;
   co_return n;
 }
 
 /// A read of what is in memory may come short of the end; then the rest is read.
 Task<std::size_t> File::whole_at(Shared state, Piece piece, At at) {
-  std::size_t done = co_await read(state, piece, at);
+  std::size_t done = co_await detail::read_piece(state, piece, at);
   for (std::size_t n = done; n != 0 && done < piece.size && !state->waits; done += n) {
     const Piece rest{static_cast<char*>(piece.data) + done, piece.size - done,
                      piece.offset + static_cast<std::int64_t>(done)};
-    n = co_await read(state, rest, at);
+    n = co_await detail::read_piece(state, rest, at);
   }
   co_return done;
 }
@@ -194,7 +229,7 @@ Task<bool> File::fill(Shared state, At at) {
   std::string larger(std::max(detail::kLeastRoom, 2 * held), '\0');
   const std::int64_t offset = state->waits ? -1 : static_cast<std::int64_t>(state->position + held);
   std::memcpy(larger.data(), state->buffer.data() + state->taken, held);
-  const std::size_t n = co_await read(state, {larger.data() + held, larger.size() - held, offset}, at);
+  const std::size_t n = co_await detail::read_piece(state, {larger.data() + held, larger.size() - held, offset}, at);
   larger.resize(held + n);
   state->buffer = std::move(larger);
   state->taken = 0;
@@ -230,8 +265,8 @@ Task<std::string> File::until(Shared state, std::string separator, std::size_t l
     searched = bytes.size() - std::min(bytes.size(), separator.size() - 1);
     if (co_await fill(state, at)) continue;
     std::string partial = state->take(state->buffered().size());
-    const std::string sentence = detail::sentence_of_end(
-        *state, "before the separator, after " + std::to_string(partial.size()) + " bytes");
+    const std::string sentence =
+        detail::sentence_of_end(*state, "before the separator, after " + std::to_string(partial.size()) + " bytes");
     throw IncompleteReadError(sentence, std::move(partial));
   }
 }
@@ -269,13 +304,14 @@ Task<std::string> File::all(Shared state, At at) {
     co_return state->take(state->buffered().size());
   }
   const std::int64_t size = os::file_size(state->fd.get());
-  const std::uint64_t left = size < 0 ? 0 : static_cast<std::uint64_t>(size) - std::min<std::uint64_t>(size, state->position);
+  const std::uint64_t left =
+      size < 0 ? 0 : static_cast<std::uint64_t>(size) - std::min<std::uint64_t>(size, state->position);
   std::string bytes(std::min(left, detail::kMostBelieved) + 1, '\0');
   std::size_t done = 0;
   for (std::size_t n = 1; n != 0; done += n) {
     if (done == bytes.size()) bytes.resize(std::max(2 * done, detail::kLeastRoom));
     const std::int64_t offset = static_cast<std::int64_t>(state->position + done);
-    n = co_await read(state, {bytes.data() + done, bytes.size() - done, offset}, at);
+    n = co_await detail::read_piece(state, {bytes.data() + done, bytes.size() - done, offset}, at);
   }
   bytes.resize(done);
   state->drop_buffer();
@@ -284,41 +320,6 @@ Task<std::string> File::all(Shared state, At at) {
 }
 
 // ---- Writing ----
-
-/// Writes all of it; `done` is what went out, whatever happens. At the end if the offset is negative.
-Task<> File::write_piece(Shared state, Piece piece, std::size_t& done, At at) {
-  const void* line = detail::address_of(at);
-  const auto rest = [&] { return static_cast<const char*>(piece.data) + done; };
-  const auto offset = [&] { return piece.offset < 0 ? -1 : piece.offset + static_cast<std::int64_t>(done); };
-  const detail::Strand& self = co_await detail::CurrentStrand{};
-  bool at_once = !state->waits && !state->never_written_at_once.load(std::memory_order_relaxed);
-  do {
-    std::int64_t n = -EAGAIN;
-    const std::size_t left = piece.size - done;
-    if (at_once && left <= detail::kMostAtOnce) {
-      const auto write = [&] {
-        const std::int64_t out = os::write_cached(state->fd.get(), rest(), left, offset());
-        return detail::unless_unknown(out, state->never_written_at_once);
-      };
-      detail::CallAtOnce call(write);
-      n = co_await AtLine<decltype(call)&>(call, line);
-      if (n > 0) done += static_cast<std::size_t>(n);
-      at_once = n > 0;
-    }
-    if (n == -EAGAIN && (state->waits || detail::poller_waits(self))) {
-      detail::WriteFile write(*state, rest(), left, offset(), done);
-      n = co_await AtLine<detail::WriteFile&>(write, line);
-      if (n == 0 && left != 0) n = -EIO;
-    } else if (n == -EAGAIN) {
-      auto write = to_thread(&os::write_whole, state->fd.get(), static_cast<const void*>(rest()),
-                             std::min(left, detail::kMostInThread), offset());
-      const os::Written out = co_await AtLine<decltype(write)&>(write, line);
-      done += out.done;
-      n = -out.error;
-    }
-    if (n < 0) detail::IoDescriptor::fail(n, "write", state.get());
-  } while (done < piece.size);
-}
 
 Task<> File::write_next(Shared state, const void* from, std::size_t size, At at) {
   const PositionUse use(*state);
@@ -335,12 +336,12 @@ Task<> File::write_next(Shared state, const void* from, std::size_t size, At at)
   } const moved{*state};
   const bool nowhere = state->waits || state->appends;
   const std::int64_t offset = nowhere ? -1 : static_cast<std::int64_t>(state->position);
-  co_await write_piece(state, {const_cast<void*>(from), size, offset}, state->written, at);
+  co_await detail::write_piece(state, {const_cast<void*>(from), size, offset}, state->written, at);
 }
 
 Task<> File::write_there(Shared state, std::uint64_t offset, const void* from, std::size_t size, At at) {
   std::size_t done = 0;
-  co_await write_piece(state, {const_cast<void*>(from), size, static_cast<std::int64_t>(offset)}, done, at);
+  co_await detail::write_piece(state, {const_cast<void*>(from), size, static_cast<std::int64_t>(offset)}, done, at);
 }
 
 Task<> File::sync_all(Shared state, bool data_only, At at) {

@@ -97,8 +97,7 @@ Written write_whole(int fd, const void* buffer, std::size_t length, std::int64_t
   Written result{0, 0};
   while (result.done < length) {
     const std::int64_t at = offset < 0 ? offset : offset + static_cast<std::int64_t>(result.done);
-    const std::int64_t n =
-        write_file(fd, static_cast<const char*>(buffer) + result.done, length - result.done, at);
+    const std::int64_t n = write_file(fd, static_cast<const char*>(buffer) + result.done, length - result.done, at);
     if (n <= 0) {
       result.error = n < 0 ? static_cast<int>(-n) : EIO;
       break;

@@ -18,8 +18,8 @@
 namespace plait {
 
 /// A file that is read and written without blocking the event loop: what the kernel has in memory is read at once
-/// (RWF_NOWAIT); else io_uring does it, or, under epoll, a thread of `to_thread`'s pool. What has readiness, as a FIFO or
-/// a terminal, is waited for without a thread. Move-only. Tasks `co_await` its operations, threads `sync_wait` them.
+/// (RWF_NOWAIT); else io_uring does it, or, under epoll, a thread of `to_thread`'s pool. What has readiness, as a FIFO
+/// or a terminal, is waited for without a thread. Move-only. Tasks `co_await` its operations, threads `sync_wait` them.
 /// Errors are std::system_error, with the operation and the path. Buffers and data must live until the operation has
 /// ended.
 ///
@@ -107,8 +107,8 @@ class File {
   }
 
   /// Waits until what was written is on the disk, with all that is needed to find it (fsync(2)); a new file's name also
-  /// needs a `sync` of its directory. An error may belong to any earlier write, and is told once. On cancel: a sync that
-  /// runs is waited for.
+  /// needs a `sync` of its directory. An error may belong to any earlier write, and is told once. On cancel: a sync
+  /// that runs is waited for.
   [[nodiscard]] Task<> sync(At at = At::current()) { return sync_all(share(), false, at); }
   /// The same without times and the like (fdatasync(2)).
   [[nodiscard]] Task<> sync_data(At at = At::current()) { return sync_all(share(), true, at); }
@@ -149,13 +149,8 @@ class File {
   const Shared& share() const;
 
  private:
-  struct Piece {
-    void* data;
-    std::size_t size;
-    std::int64_t offset;
-  };
+  using Piece = detail::FilePiece;
 
-  static Task<std::size_t> read(Shared state, Piece piece, At at);
   static Task<std::size_t> some(Shared state, void* into, std::size_t size, At at);
   static Task<std::size_t> whole_at(Shared state, Piece piece, At at);
   static Task<bool> fill(Shared state, At at);
@@ -164,7 +159,6 @@ class File {
   static Task<std::string> line(Shared state, std::size_t limit, At at);
   static AsyncGenerator<std::string> all_lines(Shared state, std::size_t limit, At at);
   static Task<std::string> all(Shared state, At at);
-  static Task<> write_piece(Shared state, Piece piece, std::size_t& done, At at);
   static Task<> write_next(Shared state, const void* from, std::size_t size, At at);
   static Task<> write_there(Shared state, std::uint64_t offset, const void* from, std::size_t size, At at);
   static Task<> sync_all(Shared state, bool data_only, At at);

@@ -4,12 +4,14 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <source_location>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "plait/base/atomic.hpp"
+#include "plait/core/task.hpp"
 #include "plait/os/file.hpp"
 #include "plait/sched/poller.hpp"
 
@@ -52,6 +54,18 @@ class FileState final : public IoDescriptor {
   /// How much of the latest write at the position went out.
   std::size_t written = 0;
 };
+
+/// Bytes in memory, and where in a file they go or come from; negative: where the kernel says, at the end for instance.
+struct FilePiece {
+  void* data;
+  std::size_t size;
+  std::int64_t offset;
+};
+
+/// One read: the number of bytes, 0 at the end. On cancel: nothing was read.
+Task<std::size_t> read_piece(std::shared_ptr<FileState> state, FilePiece piece, std::source_location at);
+/// Writes all of it; `done`, 0 at first, is what went out, whatever happens.
+Task<> write_piece(std::shared_ptr<FileState> state, FilePiece piece, std::size_t& done, std::source_location at);
 
 /// Holds the position of a file for one operation. Throws std::logic_error if another strand has it.
 class PositionUse {

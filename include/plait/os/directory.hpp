@@ -19,11 +19,11 @@ struct NameInDirectory {
   FileType type;
 };
 
-/// Which file it is.
-struct FileIdentity {
+/// Which directory it is.
+struct DirectoryIdentity {
   std::uint64_t device = 0;
   std::uint64_t number = 0;
-  friend auto operator<=>(const FileIdentity&, const FileIdentity&) = default;
+  friend auto operator<=>(const DirectoryIdentity&, const DirectoryIdentity&) = default;
 };
 
 /// A directory that is being read. Its calls block, and give an errno, or 0.
@@ -34,14 +34,14 @@ class Directory {
   void close() noexcept { fd_.reset(); }
   /// Adds the next names, without "." and "..", at most some thousands; `end` is set when there are no more.
   int read(std::vector<NameInDirectory>& into, bool& end);
-  int identity(FileIdentity& which) const noexcept;
+  int identity(DirectoryIdentity& which) const noexcept;
 
  private:
   Fd fd_;
 };
 
 /// What `path` is; `follow`: what the link leads to. An errno, or 0.
-int look_at(const std::string& path, bool follow, FileType& type, FileIdentity& which) noexcept;
+int look_at(const std::string& path, bool follow, FileType& type, DirectoryIdentity& which) noexcept;
 
 // 0, or minus an errno. They block.
 
