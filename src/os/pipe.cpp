@@ -7,8 +7,8 @@
 
 #include <cerrno>
 
-#include "plait/base/atomic.hpp"
 #include "pipe_signal.hpp"
+#include "plait/base/atomic.hpp"
 #include "retried.hpp"
 
 namespace plait::os {

@@ -53,6 +53,7 @@ struct WalkOptions {
   bool follow_links = false;
   /// Enters no deeper: 0 lists the directory alone.
   int max_depth = std::numeric_limits<int>::max();
+  /// About directories that can't be read.
   WalkErrors errors = WalkErrors::raise;
   /// Not null: only directories for whose path it says true are entered. Called in another thread.
   bool (*enter)(const std::string& path) = nullptr;

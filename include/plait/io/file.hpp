@@ -34,6 +34,7 @@ class File {
  public:
   /// How far `read_until`, `read_line` and `lines` look for a separator unless they are told: 1 MiB.
   static constexpr std::size_t kLimit = std::size_t{1} << 20;
+  /// The line that waits, for who looks at it from outside.
   using At = std::source_location;
 
   /// Reads what comes next, at least one byte: the number of bytes, 0 at the end. On cancel: nothing was read.
@@ -146,6 +147,7 @@ class File {
   /// For the library.
   using Shared = std::shared_ptr<detail::FileState>;
   explicit File(Shared state) noexcept : state_(std::move(state)) {}
+  /// For the library. Throws std::system_error (EBADF) when closed.
   const Shared& share() const;
 
  private:
@@ -179,6 +181,7 @@ enum class OpenMode : std::uint8_t {
 
 /// How `open_file` opens. Trivially destructible.
 struct OpenOptions {
+  /// For what.
   OpenMode mode = OpenMode::read;
   /// Also to read, where the mode is to write ("w+", "a+", "x+").
   bool readable = false;

@@ -17,7 +17,7 @@ struct TemporaryOptions {
   std::string_view directory = {};
   /// What the name begins and ends with; between them are twelve letters by chance.
   std::string_view prefix = "plait-";
-  std::string_view suffix = {};
+  std::string_view suffix = {};  ///< ".txt", for instance
 };
 
 /// A file without a name, open to read and write, which is gone when it is closed, however the program ends (tempfile's

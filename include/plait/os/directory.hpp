@@ -15,25 +15,28 @@ enum class FileType : std::uint8_t { file, directory, link, fifo, socket, charac
 
 /// A name, and what it stands for.
 struct NameInDirectory {
-  std::string name;
-  FileType type;
+  std::string name;  ///< without the directory
+  FileType type;     ///< of the name itself, also if it is a link
 };
 
 /// Which directory it is.
 struct DirectoryIdentity {
-  std::uint64_t device = 0;
-  std::uint64_t number = 0;
+  std::uint64_t device = 0;  ///< st_dev
+  std::uint64_t number = 0;  ///< st_ino
   friend auto operator<=>(const DirectoryIdentity&, const DirectoryIdentity&) = default;
 };
 
 /// A directory that is being read. Its calls block, and give an errno, or 0.
 class Directory {
  public:
+  /// In place of the one before.
   int open(const std::string& path) noexcept;
   bool is_open() const noexcept { return fd_.valid(); }
+  /// Idempotent.
   void close() noexcept { fd_.reset(); }
   /// Adds the next names, without "." and "..", at most some thousands; `end` is set when there are no more.
   int read(std::vector<NameInDirectory>& into, bool& end);
+  /// Which one it is.
   int identity(DirectoryIdentity& which) const noexcept;
 
  private:

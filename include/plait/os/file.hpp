@@ -21,8 +21,8 @@ struct OpenedFile {
 
 /// What to open a file for. Trivially destructible.
 struct FileAccess {
-  bool read = false;
-  bool write = false;
+  bool read = false;       ///< to read
+  bool write = false;      ///< to write
   bool append = false;     ///< what is written goes to the end
   bool create = false;     ///< made if it is not there
   bool truncate = false;   ///< emptied
@@ -65,6 +65,7 @@ std::int64_t write_file(int fd, const void* buffer, std::size_t length, std::int
 /// pread(2) and pwrite(2), or read(2) and write(2), of what is in memory (RWF_NOWAIT): maybe less than asked for;
 /// -EAGAIN if a disk would have to be waited for, -EOPNOTSUPP if this file, or the kernel, does not know that.
 std::int64_t read_cached(int fd, void* buffer, std::size_t length, std::int64_t offset) noexcept;
+/// The same for writing.
 std::int64_t write_cached(int fd, const void* buffer, std::size_t length, std::int64_t offset) noexcept;
 
 /// What became of a write of many bytes.

@@ -19,15 +19,16 @@ inline constexpr std::uint32_t kInAccess = 0x1, kInModify = 0x2, kInAttrib = 0x4
 
 /// What inotify(7) tells.
 struct InotifyEvent {
-  std::uint32_t mask;
-  std::uint32_t cookie;
-  std::string name;
+  std::uint32_t mask;    ///< what happened
+  std::uint32_t cookie;  ///< what the two events of a rename have in common
+  std::string name;      ///< in the directory that is watched; "" if it is about that itself
 };
 
 /// A non-blocking, close-on-exec descriptor that watches `path` for what `mask` says. An errno, or 0.
 int watch(const std::string& path, std::uint32_t mask, Fd& into) noexcept;
-/// What a read from it gave; as many bytes as the longest event are enough for one.
+/// The longest event in bytes: a read with less room may fail.
 inline constexpr std::size_t kMostOfInotifyEvent = 16 + 256;
+/// The events in what a read gave.
 std::vector<InotifyEvent> parse_inotify(std::span<const char> bytes);
 
 }  // namespace plait::os

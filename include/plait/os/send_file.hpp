@@ -14,8 +14,9 @@ namespace plait::os {
 /// many; 0 at the end of the file. Waits for a disk.
 std::int64_t send_file(int socket, int file, std::uint64_t offset, std::size_t length) noexcept;
 
-/// Whether these bytes of a file, as far as it has them, are in memory (cachestat(2)).
+/// What is known of where bytes of a file are.
 enum class InMemory : std::uint8_t { yes, no, unknown };
+/// Whether these bytes, which the file has, are in memory (cachestat(2)).
 InMemory in_memory(int file, std::uint64_t offset, std::size_t length) noexcept;
 
 /// Sends one byte with a copy of `descriptor` over a non-blocking Unix socket (SCM_RIGHTS): 1.
