@@ -57,9 +57,11 @@ void count(benchmark::State& state, std::size_t bytes, std::size_t files) {
 
 void BM_HeadersByHand(benchmark::State& state) {
   std::string buffer(64 << 10, '\0');
+  const std::vector<std::string>& paths = headers();
   std::size_t bytes = 0;
+  for (const std::string& path : paths) read_by_hand(path, buffer);  // brings them into memory
   for (auto _ : state) {
-    for (const std::string& path : headers()) bytes += read_by_hand(path, buffer);
+    for (const std::string& path : paths) bytes += read_by_hand(path, buffer);
   }
   count(state, bytes, state.iterations() * headers().size());
 }

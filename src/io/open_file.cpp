@@ -4,9 +4,6 @@
 // behind, because an open leaves no trace. What makes or empties a file is done by a thread that a cancel waits for; as
 // that one must not wait for others, it opens non-blocking, and only a FIFO that nobody reads is opened once more, by a
 // thread that may be left behind.
-//
-// A FIFO that was opened at once is held until the open that waits for a writer has returned: to who opens its other
-// end at the same time there is a reader, as there is to an open(2) that waits.
 #include <cerrno>
 #include <utility>
 

@@ -38,21 +38,28 @@ OpenedFile open_at_once(const std::string& path, int flags, unsigned permissions
 }
 
 OpenedFile open_cached(const std::string& path, int flags) noexcept {
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags) | O_NONBLOCK;
-  how.resolve = RESOLVE_CACHED;
-  const std::int64_t fd = retried([&] { return ::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how); });
-  if (fd < 0) {
+  const auto open = [&](int how_to) {
+    open_how how{};
+    how.flags = static_cast<std::uint64_t>(how_to);
+    how.resolve = RESOLVE_CACHED;
+    return retried([&] { return ::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how); });
+  };
+  const auto refused = [](std::int64_t fd) {
     const bool unknown = fd == -ENOSYS || fd == -EINVAL || fd == -EPERM;
-    return {unknown ? EAGAIN : static_cast<int>(-fd), Fd(), false};
-  }
-  Fd opened(static_cast<int>(fd));
+    return OpenedFile(unknown ? EAGAIN : static_cast<int>(-fd), Fd(), false);
+  };
+  // To open a FIFO is more than to look: it lets its writer go on. O_PATH only looks.
+  const std::int64_t seen = open(O_PATH | O_CLOEXEC);
+  if (seen < 0) return refused(seen);
   struct stat what;
-  if (::fstat(opened.get(), &what) != 0) return {errno, Fd(), false};
-  if (S_ISFIFO(what.st_mode)) return {EAGAIN, std::move(opened), true};
-  const bool waits = !S_ISREG(what.st_mode) && !S_ISDIR(what.st_mode) && !S_ISBLK(what.st_mode);
-  if (!waits) ::fcntl(opened.get(), F_SETFL, flags);
-  return {0, std::move(opened), waits};
+  const int failed = ::fstat(static_cast<int>(seen), &what);
+  close_fd(static_cast<int>(seen));
+  if (failed != 0 || (!S_ISREG(what.st_mode) && !S_ISDIR(what.st_mode))) return {EAGAIN, Fd(), false};
+  const std::int64_t fd = open(flags | O_NONBLOCK);
+  if (fd < 0) return refused(fd);
+  OpenedFile opened = look_at_opened(Fd(static_cast<int>(fd)));
+  if (opened.error == 0 && !opened.waits) ::fcntl(opened.fd.get(), F_SETFL, flags);
+  return opened;
 }
 
 void let_inherit(int fd) noexcept { ::fcntl(fd, F_SETFD, 0); }

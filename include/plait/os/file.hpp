@@ -38,8 +38,8 @@ OpenedFile open_file(const std::string& path, int flags, unsigned permissions) n
 /// leased.
 OpenedFile open_at_once(const std::string& path, int flags, unsigned permissions) noexcept;
 /// The same if the path and the file are known to the kernel, so that no disk is waited for (openat2(2),
-/// RESOLVE_CACHED); else EAGAIN, also where the kernel can't do that. With EAGAIN and a descriptor it is a FIFO, whose
-/// descriptor is to be kept until it has been opened by `open_file`. Not for flags that make or empty a file.
+/// RESOLVE_CACHED), and it is a file or a directory; else EAGAIN, also where the kernel can't do that. Not for flags
+/// that make or empty a file.
 OpenedFile open_cached(const std::string& path, int flags) noexcept;
 /// The second half of an open: takes a descriptor over, and looks what it is.
 OpenedFile look_at_opened(Fd fd) noexcept;
