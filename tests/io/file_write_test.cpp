@@ -145,6 +145,23 @@ TEST(OpenFile, AWriterOfAFifoWaitsForItsReaderAndCanBeCancelled) {
   });
 }
 
+TEST(OpenFile, AWriterThatComesAndGoesWhileAFifoIsOpenedIsNotMissed) {
+  const Folder folder;
+  const std::string path = folder / "fifo";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  run([&]() -> Task<> {
+    for (int i = 0; i < 50; ++i) {
+      std::jthread writer([&] {
+        const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+        EXPECT_EQ(::write(fd, "x", 1), 1);
+        ::close(fd);
+      });
+      File file = co_await open_file(path);
+      EXPECT_EQ(co_await file.read_all(), "x");
+    }
+  });
+}
+
 TEST(OpenFile, AWriteToAFifoThatNobodyReadsIsAnErrorAndNoSignal) {
   const Folder folder;
   const std::string path = folder / "fifo";
