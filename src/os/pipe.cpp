@@ -2,13 +2,12 @@
 #include "plait/os/pipe.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <ctime>
 
+#include "pipe_signal.hpp"
 #include "plait/base/atomic.hpp"
 #include "retried.hpp"
 
@@ -20,37 +19,6 @@ constexpr int kNoSignal = 0x100;
 
 /// The kernel has refused that flag.
 constinit Atomic<bool> flag_refused{false};
-
-/// SIGPIPE does not reach this thread while it lives; one that a write raised is taken back.
-class PipeSignalHeld {
- public:
-  PipeSignalHeld() noexcept {
-    ::sigemptyset(&pipe_);
-    ::sigaddset(&pipe_, SIGPIPE);
-    sigset_t pending;
-    ::sigpending(&pending);
-    was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
-    if (!was_pending_) ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-  }
-  ~PipeSignalHeld() {
-    if (was_pending_) return;
-    if (raised_) {
-      const timespec at_once{};
-      while (::sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) {
-      }
-    }
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  PipeSignalHeld(const PipeSignalHeld&) = delete;
-  PipeSignalHeld& operator=(const PipeSignalHeld&) = delete;
-  void raised() noexcept { raised_ = true; }
-
- private:
-  sigset_t pipe_;
-  sigset_t before_;
-  bool was_pending_ = false;
-  bool raised_ = false;
-};
 
 }  // namespace
 

@@ -42,7 +42,7 @@ void adopt_orphans() noexcept { ::prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
 std::vector<int> child_processes() {
   std::vector<int> children;
-  const OpenedFile file = open_to_read("/proc/thread-self/children");
+  const OpenedFile file = open_file("/proc/thread-self/children", open_flags({.read = true}), 0);
   if (!file.fd.valid()) return children;
   std::string text;
   char part[4096];
