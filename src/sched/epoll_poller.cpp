@@ -77,9 +77,8 @@ bool EpollPoller::start_owned(IoOperation& operation) noexcept {
   // Relaxed: a reader and a writer on two loops may take turns in it; each only believes its own token.
   const std::uint64_t token = registration.load(std::memory_order_relaxed);
   const bool registered = token != 0 && token == entry->token;
-  if (!(registered && !(entry->ready & direction(operation))) && attempt(operation, registered ? entry : nullptr)) {
-    return true;
-  }
+  const bool hopeful = !registered || operation.eager || (entry->ready & direction(operation)) != 0;
+  if (hopeful && attempt(operation, registered ? entry : nullptr)) return true;
   if (!registered) {
     if (const int error = watch(operation.fd, *entry, true, false, false)) {
       operation.result = -error;
@@ -95,12 +94,17 @@ bool EpollPoller::start_owned(IoOperation& operation) noexcept {
 bool EpollPoller::attempt(IoOperation& operation, Entry* registered) noexcept {
   const std::int64_t result = call_now(operation);
   const bool blocked = would_block(result);
-  const bool drained =
+  const bool short_receive =
       operation.kind == IoOperation::Kind::receive && result > 0 && static_cast<std::size_t>(result) < operation.length;
+  const bool drained = operation.drained || short_receive;
   if (registered && (blocked || (drained && !registered->peculiar))) registered->ready &= ~direction(operation);
-  if (blocked) return false;
   operation.result = result;
-  return true;
+  if (!blocked) return true;
+  // It stopped although the descriptor may be ready, of which no edge would tell; to register it once more does.
+  const bool untold = registered && result == -EINTR;
+  const int error = untold ? epoll_.modify(operation.fd, kAll, event_data(operation.fd, registered->token)) : 0;
+  operation.result = -error;
+  return error != 0;
 }
 
 bool EpollPoller::start_foreign(IoOperation& operation) noexcept {

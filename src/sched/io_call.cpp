@@ -53,6 +53,9 @@ std::int64_t call_now(IoOperation& operation) noexcept {
     case IoOperation::Kind::connect:
       if (operation.stage++ != 0) return os::pending_error(operation.fd);
       return os::connect(operation.fd, *static_cast<const os::SocketAddress*>(operation.buffer));
+    case IoOperation::Kind::own_read:
+    case IoOperation::Kind::own_write:
+      return operation.perform(operation);
     default:
       return -ENOSYS;
   }

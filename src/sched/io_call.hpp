@@ -12,6 +12,8 @@ namespace plait::detail {
 /// errno. Any thread that the operation belongs to at the time.
 std::int64_t call_now(IoOperation& operation) noexcept;
 /// Such a result means that the operation has to wait.
-inline bool would_block(std::int64_t result) noexcept { return result == -EAGAIN || result == -EINPROGRESS; }
+inline bool would_block(std::int64_t result) noexcept {
+  return result == -EAGAIN || result == -EINPROGRESS || result == -EINTR;
+}
 
 }  // namespace plait::detail

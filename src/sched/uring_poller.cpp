@@ -56,9 +56,17 @@ bool writes(const IoOperation& operation) noexcept {
   return operation.kind == IoOperation::Kind::send || operation.kind == IoOperation::Kind::write;
 }
 
-/// A write to a pipe is made by the loop itself, for the kernel would raise SIGPIPE; it only waits for room.
-bool writes_pipe(const IoOperation& operation) noexcept {
-  return operation.kind == IoOperation::Kind::write && operation.offset < 0 && operation.descriptor != nullptr;
+/// Made by the loop itself, while the kernel only waits for readiness: what performs itself, and a write to a pipe, for
+/// which the kernel would raise SIGPIPE.
+bool is_made_here(const IoOperation& operation) noexcept {
+  const bool to_pipe = operation.kind == IoOperation::Kind::write && operation.offset < 0 && operation.descriptor;
+  return to_pipe || operation.performs_itself();
+}
+
+/// Makes it as far as it goes; false if it has to wait.
+bool make(IoOperation& operation) noexcept {
+  operation.result = call_now(operation);
+  return !would_block(operation.result);
 }
 
 void prepare(io_uring_sqe& entry, IoOperation& operation) noexcept {
@@ -106,6 +114,9 @@ void prepare(io_uring_sqe& entry, IoOperation& operation) noexcept {
       // Tried at once, the kernel would add O_NONBLOCK, with which the open of a FIFO does not wait for a writer.
       io_uring_sqe_set_flags(&entry, IOSQE_ASYNC);
       break;
+    case Kind::own_read:
+    case Kind::own_write:
+      break;  // they are only polled for
   }
 }
 
@@ -118,9 +129,10 @@ enum class Next : std::uint8_t { finish, again, poll };
 Next next_step(IoOperation& operation, int result) noexcept {
   using Kind = IoOperation::Kind;
   if (operation.stage & (kCancelling | kCancelDue)) return Next::finish;
-  if (writes_pipe(operation)) {
-    operation.result = result < 0 && !interrupted(result) ? result : call_now(operation);
-    return would_block(operation.result) ? Next::poll : Next::finish;
+  if (is_made_here(operation)) {
+    if (result >= 0 || interrupted(result)) return make(operation) ? Next::finish : Next::poll;
+    operation.result = result;
+    return Next::finish;
   }
   if (operation.stage & kPolling) return operation.kind == Kind::connect ? Next::finish : Next::again;
   if (interrupted(result)) return Next::again;
@@ -140,7 +152,7 @@ std::int64_t outcome_of(const IoOperation& operation, int result) noexcept {
   if (cancelled && !happened && stopped) {
     return operation.closed ? IoOperation::kClosed : IoOperation::kAborted;
   }
-  if (writes_pipe(operation)) return operation.result;
+  if (is_made_here(operation)) return operation.result;
   if (operation.kind == Kind::connect && operation.stage & kPolling) return os::pending_error(operation.fd);
   if (operation.kind == Kind::readable || operation.kind == Kind::writable) return std::min(result, 0);
   return result;
@@ -183,9 +195,8 @@ void UringPoller::queue_waker() noexcept {
 
 bool UringPoller::start(IoOperation& operation) noexcept {
   operation.stage = operation.descriptor ? 0 : kForeign;
-  if (writes_pipe(operation)) {
-    operation.result = call_now(operation);
-    if (!would_block(operation.result)) return true;
+  if (is_made_here(operation)) {
+    if (make(operation)) return true;
     operation.stage = kPolling;
   }
   ++in_flight_;

@@ -33,15 +33,17 @@ class Scheduler;
 class IoOperation : public Operation, public Work {
  public:
   enum class Kind : std::uint8_t {
-    readable,  ///< `fd`, which may be anybody's, can be read without waiting, or is at its end, or in error
-    writable,  ///< the same for writing
-    read,      ///< up to `length` bytes of a file or pipe into `buffer`; at `offset` if it is not negative
-    write,     ///< all `length` bytes from `buffer`; at `offset` if it is not negative; to a pipe without SIGPIPE
-    receive,   ///< up to `length` bytes of a socket into `buffer`
-    send,      ///< all `length` bytes from `buffer`
-    accept,    ///< a connection: its descriptor, close-on-exec and non-blocking; `buffer` is an os::SocketAddress
-    connect,   ///< to the os::SocketAddress at `buffer`
-    open,      ///< the file whose path is at `buffer`, with open(2)'s flags in `offset`: its descriptor
+    readable,   ///< `fd`, which may be anybody's, can be read without waiting, or is at its end, or in error
+    writable,   ///< the same for writing
+    read,       ///< up to `length` bytes of a file or pipe into `buffer`; at `offset` if it is not negative
+    write,      ///< all `length` bytes from `buffer`; at `offset` if it is not negative; to a pipe without SIGPIPE
+    receive,    ///< up to `length` bytes of a socket into `buffer`
+    send,       ///< all `length` bytes from `buffer`
+    accept,     ///< a connection: its descriptor, close-on-exec and non-blocking; `buffer` is an os::SocketAddress
+    connect,    ///< to the os::SocketAddress at `buffer`
+    open,       ///< the file whose path is at `buffer`, with open(2)'s flags in `offset`: its descriptor
+    own_read,   ///< what `perform` does; it waits until `descriptor`, which Plait owns, is readable
+    own_write,  ///< the same for writing
   };
   /// The result of an operation that was aborted (-ECANCELED).
   static constexpr std::int64_t kAborted = -125;
@@ -55,8 +57,17 @@ class IoOperation : public Operation, public Work {
   IoOperation& operator=(const IoOperation&) = delete;
 
   bool reads() const noexcept {
-    return kind == Kind::readable || kind == Kind::read || kind == Kind::receive || kind == Kind::accept;
+    return kind == Kind::readable || kind == Kind::read || kind == Kind::receive || kind == Kind::accept ||
+           kind == Kind::own_read;
   }
+  bool performs_itself() const noexcept { return kind == Kind::own_read || kind == Kind::own_write; }
+
+  /// How an own_read or own_write is done; never blocks. Called by the thread that the operation belongs to at the
+  /// time, again and again until it is over. Not negative: the result. -EAGAIN: to be called again once the descriptor
+  /// is ready, which must just have said that it is not, for a poller is only told of changes; -EINTR: the same,
+  /// although it may be ready. Else minus an errno. What a write got done before it is aborted it keeps in `done`.
+  using Perform = std::int64_t (*)(IoOperation&) noexcept;
+  Perform perform = nullptr;
 
   void* buffer = nullptr;
   std::size_t length = 0;
@@ -79,6 +90,12 @@ class IoOperation : public Operation, public Work {
   bool closed = false;
   /// For pollers.
   std::uint8_t stage = 0;
+  /// `perform` is called at the start even if the descriptor is known not to be ready: it may need nothing of it, as a
+  /// layer that holds bytes already.
+  bool eager = false;
+  /// Set by a `perform` that has a result and emptied (or filled) the descriptor, too, as a short receive does: the
+  /// next one need not try.
+  bool drained = false;
 
   /// For pollers: it is over with `outcome`; resumes the strand.
   void complete(std::int64_t outcome) noexcept {
