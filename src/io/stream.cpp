@@ -14,7 +14,6 @@
 #include <string>
 
 #include "plait/base/contract.hpp"
-#include "plait/os/pipe.hpp"
 
 namespace plait {
 namespace detail {
@@ -28,6 +27,12 @@ std::string take_out(StreamState& state, std::size_t n) {
   std::string taken = state.buffer->take(n);
   if (state.buffer->size() == 0) state.buffer.reset();
   return taken;
+}
+
+/// The descriptor under another number, which nobody closes.
+os::Fd duplicate_of(const StreamState& state) {
+  const DescriptorGuard guard(&state);
+  return os::duplicate(state.fd.get());
 }
 
 std::string_view buffered(const StreamState& state) noexcept {
@@ -183,17 +188,38 @@ std::string Stream::take_buffered() { return detail::take_out(state(), buffered(
 
 void Stream::shutdown_write() {
   if (state().kind == detail::StreamState::Kind::pipe) return close();
-  const detail::DescriptorGuard guard(&state());
-  const int result = os::shutdown_write(state().fd.get());
-  if (result < 0 && result != -ENOTCONN) detail::IoDescriptor::fail(result, "shut down", &state());
+  // A close by somebody else must not take the number away meanwhile. A layer may take too long for that lock.
+  std::int64_t result = 0;
+  if (state().kind == detail::StreamState::Kind::layer) {
+    const os::Fd copy = detail::duplicate_of(state());
+    result = state().try_shutdown(copy.get());
+  } else {
+    const detail::DescriptorGuard guard(&state());
+    result = state().try_shutdown(state().fd.get());
+  }
+  if (result < 0) detail::IoDescriptor::fail(result, "shut down", &state());
 }
 
-void Stream::close() { state().close(); }
+void Stream::close() { state().end(); }
+
+std::shared_ptr<detail::StreamState> Stream::give_to_layer() {
+  refuse_to_lose_bytes();
+  if (state().reader.load(std::memory_order_relaxed) || state().writer.load(std::memory_order_relaxed)) {
+    detail::misuse(peer_address() + ": a strand waits for it (1 waits); a layer goes on a stream that nobody uses.");
+  }
+  return std::move(state_);
+}
+
+void Stream::refuse_to_lose_bytes() const {
+  if (buffered() == 0) return;
+  detail::misuse(peer_address() + ": " + std::to_string(buffered()) +
+                 " bytes that were read from it wait in the buffer and would be lost; read them first.");
+}
 
 os::Fd Stream::release() {
-  if (buffered() != 0) {
-    detail::misuse(peer_address() + ": " + std::to_string(buffered()) +
-                   " bytes that were read from it wait in the buffer and would be lost; read them first.");
+  refuse_to_lose_bytes();
+  if (state().kind == detail::StreamState::Kind::layer) {
+    detail::misuse(peer_address() + ": a layer holds its bytes, so its descriptor can't be given away.");
   }
   os::Fd copy = os::duplicate(native_handle());
   close();

@@ -183,7 +183,10 @@ void IoDescriptor::close() {
   registration.store(0, std::memory_order_relaxed);
 }
 
+void IoDescriptor::explain(std::int64_t /*result*/, std::string_view /*verb*/) const {}
+
 void IoDescriptor::fail(std::int64_t result, std::string_view verb, const IoDescriptor* descriptor) {
+  if (descriptor) descriptor->explain(result, verb);
   std::string what(verb);
   what += descriptor ? " " + descriptor->describe() : " a stream that was closed meanwhile";
   os::throw_error(static_cast<int>(-result), what);

@@ -106,7 +106,7 @@ class Stream {
     return *this;
   }
   ~Stream() {
-    if (state_) state_->close_or_fail();
+    if (state_) state_->end_or_fail();
   }
   void swap(Stream& other) noexcept { state_.swap(other.state_); }
 
@@ -115,6 +115,9 @@ class Stream {
   /// For the library: gives the descriptor up, which nobody waits for; the Stream is closed then. Throws
   /// std::logic_error if bytes are in the buffer, which would be lost.
   os::Fd release();
+  /// For the library: gives all of it to a layer, and the Stream is as if moved from. Throws std::logic_error as
+  /// `release`, and if somebody waits for it.
+  std::shared_ptr<detail::StreamState> give_to_layer();
 
  private:
   /// Operations of more than one step keep it alive.
@@ -127,6 +130,7 @@ class Stream {
     return state_;
   }
   [[noreturn]] static void refuse_moved_from();
+  void refuse_to_lose_bytes() const;
 
   static Task<> pass(detail::StreamState& state, std::source_location at);
   static Task<bool> fill(detail::StreamState& state, std::source_location at);

@@ -39,15 +39,42 @@ class ReadBuffer {
 /// What a Stream and its running operations share, at an address that does not change. The Stream closes it.
 class StreamState : public IoDescriptor {
  public:
-  enum class Kind : std::uint8_t { socket, pipe };
+  /// A layer's bytes are not the descriptor's: its reads and writes go through the `try_` functions.
+  enum class Kind : std::uint8_t { socket, pipe, layer };
   StreamState(os::Fd fd, Kind kind) noexcept : IoDescriptor(std::move(fd)), kind(kind) {}
 
   IoOperation::Kind reading() const noexcept {
-    return kind == Kind::socket ? IoOperation::Kind::receive : IoOperation::Kind::read;
+    constexpr IoOperation::Kind kinds[] = {IoOperation::Kind::receive, IoOperation::Kind::read,
+                                           IoOperation::Kind::own_read};
+    return kinds[static_cast<std::size_t>(kind)];
   }
   IoOperation::Kind writing() const noexcept {
-    return kind == Kind::socket ? IoOperation::Kind::send : IoOperation::Kind::write;
+    constexpr IoOperation::Kind kinds[] = {IoOperation::Kind::send, IoOperation::Kind::write,
+                                           IoOperation::Kind::own_write};
+    return kinds[static_cast<std::size_t>(kind)];
   }
+
+  // What layers override, and use of the stream below them. None of it waits. `fd` is the stream's descriptor, which
+  // stays open during the call even if the stream is closed meanwhile. The results are those of IoOperation::Perform.
+  // One reader and one writer call at the same time, on any thread.
+
+  /// Reads up to `size` bytes: how many; 0 at the end.
+  virtual std::int64_t try_read(int fd, void* into, std::size_t size) noexcept;
+  /// Takes up to `size` bytes: how many; some of them may still be on their way.
+  virtual std::int64_t try_write(int fd, const void* from, std::size_t size) noexcept;
+  /// 0 when what was taken has gone to the kernel.
+  virtual std::int64_t try_flush(int fd) noexcept;
+  /// 0 when a read would not wait.
+  virtual std::int64_t try_peek(int fd) noexcept;
+  /// Says that nothing more comes: 0, or minus an errno.
+  virtual std::int64_t try_shutdown(int fd) noexcept;
+  /// The stream is about to be closed, perhaps in the middle of an operation: what politeness asks for.
+  virtual void part(int fd) noexcept;
+
+  /// Closes the Stream.
+  void end();
+  /// The same in destructors, where an error ends the program.
+  void end_or_fail() noexcept;
 
   /// Null as long as there is nothing to keep, so that a connection that only waits is small. The reader's.
   std::unique_ptr<ReadBuffer> buffer;
@@ -82,6 +109,8 @@ class ReadSome : public IoLeaf<ReadSome> {
   ReadSome(StreamState& stream, void* into, std::size_t size) noexcept : IoLeaf(stream.reading(), &stream) {
     buffer = into;
     length = size;
+    eager = performs_itself();
+    perform = &read_layer;
   }
 
   template <class Promise>
@@ -98,17 +127,25 @@ class ReadSome : public IoLeaf<ReadSome> {
   }
 
  private:
+  static std::int64_t read_layer(IoOperation& operation) noexcept;
   bool begin_from_buffer(Strand& self, std::coroutine_handle<> frame, const void* at);
 };
 
 /// Waits until there is something to read, or the end, or an error, and reads nothing.
 class AwaitInput : public IoLeaf<AwaitInput> {
  public:
-  explicit AwaitInput(StreamState& stream) noexcept : IoLeaf(Kind::readable, &stream) {}
+  explicit AwaitInput(StreamState& stream) noexcept
+      : IoLeaf(stream.kind == StreamState::Kind::layer ? Kind::own_read : Kind::readable, &stream) {
+    eager = performs_itself();
+    perform = &peek_layer;
+  }
   void take() const {
     if (result < 0) [[unlikely]]
       IoDescriptor::fail(result, "read from", descriptor);
   }
+
+ private:
+  static std::int64_t peek_layer(IoOperation& operation) noexcept;
 };
 
 /// The checkpoint of a read that finds all it wants in the buffer.
@@ -132,6 +169,8 @@ class WriteAll : public IoLeaf<WriteAll> {
   WriteAll(StreamState& stream, const void* from, std::size_t size) noexcept : IoLeaf(stream.writing(), &stream) {
     buffer = const_cast<void*>(from);
     length = size;
+    eager = performs_itself();
+    perform = &write_layer;
     stream.written = 0;
   }
   /// As the base's, but what went out is known even if it throws.
@@ -145,6 +184,9 @@ class WriteAll : public IoLeaf<WriteAll> {
       IoDescriptor::fail(result, "write to", descriptor);
   }
   void take() const noexcept {}
+
+ private:
+  static std::int64_t write_layer(IoOperation& operation) noexcept;
 };
 
 }  // namespace plait::detail

@@ -231,7 +231,9 @@ class IoDescriptor {
   void close_or_fail() noexcept;
   /// What people call it: "127.0.0.1:80".
   virtual std::string describe() const = 0;
-  /// Throws std::system_error for `result`, minus an errno.
+  /// Throws an error of its own for `result`, minus an errno, if it knows better than the system what that is.
+  virtual void explain(std::int64_t result, std::string_view verb) const;
+  /// Throws std::system_error, or what `explain` throws, for `result`, minus an errno.
   [[noreturn]] static void fail(std::int64_t result, std::string_view verb, const IoDescriptor* descriptor);
 
   /// What `close` takes away under a DescriptorGuard.
