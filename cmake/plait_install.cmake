@@ -35,7 +35,7 @@ install(FILES ${PROJECT_BINARY_DIR}/plait.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}
 if(TARGET plait_tls)
   set(plait_tls_pc_requires plait)
   if(plait_type STREQUAL STATIC_LIBRARY)
-    string(APPEND plait_tls_pc_requires " libssl")
+    string(APPEND plait_tls_pc_requires " libssl libcrypto")
   endif()
   configure_file(${PROJECT_SOURCE_DIR}/cmake/plait-tls.pc.in ${PROJECT_BINARY_DIR}/plait-tls.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/plait-tls.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
