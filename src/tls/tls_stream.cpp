@@ -75,7 +75,7 @@ Task<Stream> tls_accept(Stream stream, const TlsContext& context, std::source_lo
 }
 
 std::optional<TlsInfo> tls_info(const Stream& stream) {
-  const auto* state = dynamic_cast<const detail::TlsState*>(&stream.shared_state());
+  const auto* state = dynamic_cast<const detail::TlsState*>(stream.shared_state().get());
   if (!state) return {};
   return state->info();
 }

@@ -112,14 +112,14 @@ class Stream {
 
   /// For the library: takes over a non-blocking descriptor.
   explicit Stream(std::shared_ptr<detail::StreamState> state) noexcept : state_(std::move(state)) {}
+  /// For the library: what it shares with its operations.
+  const std::shared_ptr<detail::StreamState>& shared_state() const { return share(); }
   /// For the library: gives the descriptor up, which nobody waits for; the Stream is closed then. Throws
   /// std::logic_error if bytes are in the buffer, which would be lost.
   os::Fd release();
   /// For the library: gives all of it to a layer, and the Stream is as if moved from. Throws std::logic_error as
   /// `release`, and if somebody waits for it.
   std::shared_ptr<detail::StreamState> give_to_layer();
-  /// For the library.
-  const detail::StreamState& shared_state() const { return state(); }
 
  private:
   /// Operations of more than one step keep it alive.
