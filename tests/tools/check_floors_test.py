@@ -38,6 +38,13 @@ class CheckFloorsTest(checker.CheckerTest):
         self.assert_found("src/sched/loop.cpp:1: `sched` may not include <unistd.h>",
                           "src/sched/loop.cpp:2: `sched` may not include <sys/epoll.h>")
 
+    def test_only_tls_includes_headers_of_openssl(self):
+        text = "#include <openssl/ssl.h>\n"
+        self.write("src/tls/tls_state.cpp", text + "#include <sys/socket.h>\n")
+        self.write("src/io/stream.cpp", text)
+        self.assert_found("src/io/stream.cpp:1: `io` may not include <openssl/ssl.h>",
+                          "src/tls/tls_state.cpp:2: `tls` may not include <sys/socket.h>")
+
     def test_an_umbrella_header_is_for_users_only(self):
         self.write("src/io/stream.cpp", "#include <plait/version.hpp>\n#include <plait/plait.hpp>\n")
         self.assert_found("src/io/stream.cpp:2: `io` may not include the umbrella header plait/plait.hpp")
