@@ -197,6 +197,7 @@ TEST_F(Curl, FetchesTwoHundredAtOnce) {
     for (int n = 0; n < 200; ++n) tasks.push_back(fetch(n));
     co_await plait::gather(std::move(tasks));
     EXPECT_EQ(there, 200);
+    co_await plait::timeout(10s, plait::test::until_no_strands("curl"));
   });
 }
 

@@ -357,6 +357,7 @@ TEST_F(Postgres, ClosingEndsWhatIsInFlight) {
     co_await until_running(1, "SELECT pg_sleep(0.3)");
     connection.close();
     EXPECT_EQ(co_await asleep, "gone 08003 the connection is closed");
+    co_await plait::timeout(10s, plait::test::until_no_strands("postgres:"));
     EXPECT_EQ(co_await error_of(connection.query("SELECT 1")), "gone 08003 the connection is closed");
   });
 }

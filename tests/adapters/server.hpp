@@ -8,12 +8,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -35,6 +37,14 @@ inline int free_port() {
   ::close(fd);
   if (!bound) throw std::system_error(error, std::generic_category(), "a free port");
   return ntohs(address.sin_port);
+}
+
+/// Waits until the adapter's own strands, whose names begin so, have ended.
+inline Task<> until_no_strands(std::string_view beginning) {
+  const auto lives = [=](const StrandInfo& strand) {
+    return strand.name.starts_with(beginning) && strand.state != StrandState::done;
+  };
+  while (std::ranges::any_of(strands(), lives)) co_await yield_now();
 }
 
 inline std::string text_of(const std::string& path) {
