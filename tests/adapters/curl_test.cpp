@@ -177,6 +177,8 @@ TEST_F(Curl, SendsMethodHeadersAndBody) {
     const std::vector<std::string> headers{"X-Word: swordfish"};
     Response post = co_await client.fetch(server->url("/say"), {.headers = headers, .body = "12345"});
     EXPECT_EQ(post.body, "POST 5 swordfish");
+    Response empty = co_await client.fetch(server->url("/say"), {.body = std::string_view()});
+    EXPECT_EQ(empty.body, "POST 0 ");
     Response put = co_await client.fetch(server->url("/say"), {.method = "PUT", .body = ""});
     EXPECT_EQ(put.body, "PUT 0 ");
     Response head = co_await client.fetch(server->url("/small"), {.method = "HEAD"});

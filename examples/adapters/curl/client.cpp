@@ -49,7 +49,7 @@ Flight::Flight(std::shared_ptr<Driver> driver, const std::string& url, const Opt
   set(CURLOPT_MAXREDIRS, static_cast<long>(options.max_redirects));
   if (options.body) {
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(options.body->size()));
-    set(CURLOPT_COPYPOSTFIELDS, options.body->data());
+    set(CURLOPT_COPYPOSTFIELDS, std::string(*options.body).c_str());
   }
   if (options.method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
@@ -58,10 +58,10 @@ Flight::Flight(std::shared_ptr<Driver> driver, const std::string& url, const Opt
   }
   if (!options.ca_file.empty()) set(CURLOPT_CAINFO, std::string(options.ca_file).c_str());
   for (const std::string& header : options.headers) {
-    curl_slist* longer = curl_slist_append(headers_.get(), header.c_str());
+    curl_slist* first = headers_.release();
+    curl_slist* longer = curl_slist_append(first, header.c_str());
+    headers_.reset(longer ? longer : first);
     if (!longer) throw std::bad_alloc();
-    static_cast<void>(headers_.release());
-    headers_.reset(longer);
   }
   set(CURLOPT_HTTPHEADER, headers_.get());
   set(CURLOPT_WRITEFUNCTION, &on_body);
