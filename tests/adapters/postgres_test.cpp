@@ -13,6 +13,7 @@
 
 #include "adapters/server.hpp"
 #include "support/descriptors.hpp"
+#include "support/tasks.hpp"
 
 namespace {
 
@@ -332,6 +333,7 @@ TEST_F(Postgres, ACancelHitsItsOwnQueryOrIsMadeGood) {
 }
 
 TEST_F(Postgres, TheEndOfTheLoopCancelsWhatItsTasksLeft) {
+  const plait::test::Unretrieved unretrieved;
   plait::run([]() -> Task<> {
     const auto left = []() -> Task<> {
       Connection connection = co_await postgres::connect(cluster->by_socket());
@@ -341,6 +343,7 @@ TEST_F(Postgres, TheEndOfTheLoopCancelsWhatItsTasksLeft) {
     co_await until_running(1, "SELECT pg_sleep(1003)");
   });
   plait::run(until_running(0, "SELECT pg_sleep(1003)"));
+  EXPECT_TRUE(unretrieved.seen().empty());
 }
 
 TEST_F(Postgres, AConnectionMayOutliveItsLoopButNoLongerWorks) {
