@@ -10,12 +10,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "adapters/server.hpp"
+#include "adapters/nginx.hpp"
 #include "support/descriptors.hpp"
 
 namespace {
@@ -23,72 +22,18 @@ namespace {
 using curl::Client;
 using curl::Response;
 using plait::Task;
+using plait::test::Nginx;
 using plait::test::open_descriptors;
 using namespace std::chrono_literals;
-namespace sp = plait::subprocess;
 
-constexpr const char* kNginx = "/usr/sbin/nginx";
-constexpr std::size_t kLarge = 8 << 20;
+constexpr std::size_t kLarge = plait::test::Nginx::kLarge;
 
-/// nginx, as long as this lives.
-class Server {
- public:
-  Server() : folder_("www-data"), port_(plait::test::free_port()) {
-    std::ofstream(folder_ / "small") << "Hello, world!";
-    std::ofstream(folder_ / "large") << std::string(kLarge, 'x');
-    std::ofstream(folder_ / "conf") << "daemon off; worker_processes 1; pid " + (folder_ / "pid") +
-                                           "; events { worker_connections 1024; }\n"
-                                           "http {\n"
-                                           "  access_log off; client_body_temp_path body; proxy_temp_path proxy;\n"
-                                           "  fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;\n"
-                                           "  server {\n"
-                                           "    listen 127.0.0.1:" +
-                                           std::to_string(port_) +
-                                           " backlog=1024;\n"
-                                           "    root " +
-                                           folder_.path() +
-                                           ";\n"
-                                           "    location /redirect { return 302 /small; }\n"
-                                           "    location /loop { return 302 /loop; }\n"
-                                           "    location /arg { return 200 $arg_n; }\n"
-                                           "    location /connection { return 200 $connection; }\n"
-                                           "    location /say { return 200 '$request_method $content_length "
-                                           "$http_x_word'; }\n"
-                                           "    location /slow { limit_rate 100k; alias " +
-                                           (folder_ / "large") + "; }\n  }\n}\n";
-    server_ = plait::sync_wait(
-        sp::spawn({kNginx, "-p", folder_.path(), "-c", folder_ / "conf", "-e", "stderr"}, folder_.options()));
-    plait::run(wait_until_it_answers());
-  }
-  ~Server() { plait::sync_wait(server_->stop()); }
-
-  std::string url(const std::string& path) const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
-
- private:
-  Task<> wait_until_it_answers() {
-    Client client;
-    for (int tries = 0; tries < 1000 && !server_->poll(); ++tries) {
-      try {
-        co_await client.fetch(url("/small"));
-        co_return;
-      } catch (const curl::Error&) {  // not yet
-      }
-      co_await plait::sleep(10ms);
-    }
-    throw std::runtime_error("nginx does not answer:\n" + folder_.log());
-  }
-
-  plait::test::ServerFolder folder_;
-  int port_;
-  std::optional<sp::Child> server_;
-};
-
-std::unique_ptr<Server> server;
+std::unique_ptr<Nginx> server;
 
 class Curl : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    if (::access(kNginx, X_OK) == 0) server = std::make_unique<Server>();
+    if (Nginx::is_installed()) server = std::make_unique<Nginx>();
   }
   static void TearDownTestSuite() { server.reset(); }
   void SetUp() override {
@@ -152,7 +97,7 @@ TEST_F(Curl, FetchesWhatIsThere) {
     EXPECT_TRUE(small.header("SERVER")->starts_with("nginx"));
     EXPECT_EQ(small.header("x-not-there"), std::nullopt);
     Response large = co_await client.fetch(server->url("/large"));
-    EXPECT_EQ(large.body, std::string(kLarge, 'x'));
+    EXPECT_EQ(large.body, server->large());
   });
 }
 
@@ -255,7 +200,7 @@ TEST_F(Curl, AServerThatHangsIsLeftWhenTimeIsOver) {
 TEST_F(Curl, CancellingOneOfManyLeavesTheOthersAlone) {
   with_client([](Client& client) -> Task<> {
     std::vector<plait::Future<Response>> slow;
-    for (int i = 0; i < 10; ++i) slow.push_back(plait::spawn(client.fetch(server->url("/slow"))));
+    for (int i = 0; i < 10; ++i) slow.push_back(plait::spawn(client.fetch(server->url("/slow/large"))));
     plait::Future<Response> large = plait::spawn(client.fetch(server->url("/large")));
     co_await plait::sleep(5ms);
     for (auto& one : slow) one.cancel();
