@@ -15,6 +15,7 @@
 #include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -56,7 +57,18 @@ namespace {
 #define PLAIT_IN_CHILD __attribute__((noinline, no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
 #endif
 
-enum class Step : std::uint8_t { none, session, group, descriptors, directory, limits, credentials, parent, program };
+enum class Step : std::uint8_t {
+  none,
+  session,
+  group,
+  descriptors,
+  terminal,
+  directory,
+  limits,
+  credentials,
+  parent,
+  program
+};
 
 struct Move {
   int number;
@@ -207,6 +219,7 @@ PLAIT_IN_CHILD int begin(void* argument) {
   if (plan.new_session && ::syscall(SYS_setsid) < 0) give_up(child, Step::session);
   if (plan.process_group >= 0 && ::syscall(SYS_setpgid, 0, plan.process_group) != 0) give_up(child, Step::group);
   arrange_descriptors(child);
+  if (plan.terminal >= 0 && ::syscall(SYS_ioctl, plan.terminal, TIOCSCTTY, 0) != 0) give_up(child, Step::terminal);
   if (!plan.directory.empty() && ::syscall(SYS_chdir, plan.directory.c_str()) != 0) give_up(child, Step::directory);
   become_who(child);
   const std::uint64_t none = 0;
@@ -417,6 +430,8 @@ std::string interpreter_of(const std::string& file) {
       throw_error(child.error, program + ": cannot join process group " + std::to_string(plan.process_group));
     case Step::descriptors:
       throw_error(child.error, program + ": cannot arrange its descriptors");
+    case Step::terminal:
+      throw_error(child.error, program + ": cannot make its terminal that of its session");
     case Step::directory:
       throw_error(child.error, program + ": bad working directory " + quoted(plan.directory));
     case Step::limits:

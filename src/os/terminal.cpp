@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "plait/os/terminal.hpp"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <strings.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <string_view>
 
@@ -18,6 +20,23 @@ TerminalSize terminal_size(int fd) noexcept {
   winsize size{};
   if (::ioctl(fd, TIOCGWINSZ, &size) != 0) return {};
   return {size.ws_col, size.ws_row};
+}
+
+TerminalEnds open_terminal(TerminalSize size) {
+  TerminalEnds ends;
+  ends.screen = Fd(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (!ends.screen.valid()) throw_error(errno, "open a pseudo-terminal");
+  if (::unlockpt(ends.screen.get()) != 0) throw_error(errno, "unlock a pseudo-terminal");
+  // By the screen and not by its name, which may lie in a /dev/pts of another namespace.
+  ends.program = Fd(::ioctl(ends.screen.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (!ends.program.valid()) throw_error(errno, "open the other end of a pseudo-terminal");
+  if (size.columns != 0 || size.rows != 0) resize_terminal(ends.screen.get(), size);
+  return ends;
+}
+
+void resize_terminal(int fd, TerminalSize size) {
+  const winsize wanted{static_cast<unsigned short>(size.rows), static_cast<unsigned short>(size.columns), 0, 0};
+  if (::ioctl(fd, TIOCSWINSZ, &wanted) != 0) throw_error(errno, "resize a terminal");
 }
 
 bool terminal_takes_utf8() noexcept {

@@ -12,6 +12,7 @@
 #include "plait/io/pipe.hpp"
 #include "plait/os/file.hpp"
 #include "plait/os/pipe.hpp"
+#include "terminal_stream.hpp"
 
 namespace plait::detail {
 namespace {
@@ -56,6 +57,13 @@ Launch::Launch(std::vector<subprocess::Command> commands, const subprocess::Opti
     refuse(".capture_output means that .out and .err are pipes; leave them out (but .err = Out).");
   }
 
+  if (options.terminal && (is_run || commands_.size() != 1)) refuse(".terminal is for spawn() of one program.");
+  const auto is_free = [](const subprocess::Redirect& redirect) { return redirect.kind() == Kind::inherit; };
+  if (options.terminal && !is_free(options.in) && !is_free(options.out) && !is_free(options.err)) {
+    refuse("it has .terminal, but its .in, .out and .err are something else.");
+  }
+  if (options.terminal_size.columns != 0 && !options.terminal) refuse("it has a .terminal_size, but no .terminal.");
+
   using subprocess::Pipe;
   if (options.input) input_ = std::string(*options.input);
   sources_[0] = owned(options.input ? Pipe : options.in);
@@ -66,7 +74,9 @@ Launch::Launch(std::vector<subprocess::Command> commands, const subprocess::Opti
   plan_.program = options.executable;
   plan_.keep = copied(options.pass_fds);
   plan_.directory = options.cwd;
-  plan_.new_session = options.new_session;
+  terminal_ = options.terminal;
+  terminal_size_ = options.terminal_size;
+  plan_.new_session = options.new_session || options.terminal;
   plan_.process_group = options.process_group;
   plan_.umask = options.umask;
   plan_.user = options.user;
@@ -115,6 +125,18 @@ std::shared_ptr<ChildState> Launch::start_one(const subprocess::Command& command
   return std::make_shared<ChildState>(std::move(process), command.words(), std::move(descendants));
 }
 
+/// Those of the three that are nothing else become a terminal.
+void Launch::give_terminal(Conversation& talk, std::string name) {
+  os::TerminalEnds ends = os::open_terminal(terminal_size_);
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    if (sources_[i].kind != Kind::inherit) continue;
+    sources_[i].kind = Kind::stream;
+    sources_[i].fd = os::duplicate(ends.program.get());
+    plan_.terminal = static_cast<int>(i);
+  }
+  talk.terminal = terminal_stream(std::move(ends.screen), std::move(name));
+}
+
 std::vector<std::shared_ptr<ChildState>> Launch::start(Conversation& talk) {
   const std::string name = "\"" + commands_.front().words().front() + "\"";
   const std::string last_name = "\"" + commands_.back().words().front() + "\"";
@@ -143,6 +165,7 @@ std::vector<std::shared_ptr<ChildState>> Launch::start(Conversation& talk) {
         break;
     }
   }
+  if (terminal_) give_terminal(talk, "the terminal of " + name);
   std::vector<std::shared_ptr<ChildState>> started;
   Source last_out = std::exchange(sources_[1], Source());
   try {

@@ -45,12 +45,15 @@ class Launch {
 
  private:
   std::shared_ptr<ChildState> start_one(const subprocess::Command& command);
+  void give_terminal(Conversation& talk, std::string name);
 
   std::vector<subprocess::Command> commands_;
   std::optional<std::string> input_;
   std::array<Source, 3> sources_;
   os::SpawnPlan plan_;
   std::vector<std::string> extra_environment_;
+  bool terminal_ = false;
+  os::TerminalSize terminal_size_;
 };
 
 }  // namespace plait::detail

@@ -41,6 +41,8 @@ struct SpawnPlan {
   std::string directory;
   /// It leads a session of its own (setsid(2)).
   bool new_session = false;
+  /// The number, in the new process, of the terminal that its session is at (TIOCSCTTY); -1: none.
+  int terminal = -1;
   /// 0: a process group of its own; above: that group; -1: the parent's.
   int process_group = -1;
   /// The mask for new files; -1: the parent's.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "plait/os/fd.hpp"
+
 namespace plait::os {
 
 /// Whether the descriptor is a terminal (isatty(3)).
@@ -13,6 +15,16 @@ struct TerminalSize {
 };
 /// The size at this moment (TIOCGWINSZ); zeros for what is no terminal.
 TerminalSize terminal_size(int fd) noexcept;
+
+/// A new pseudo-terminal (pty(7)), close-on-exec and blocking.
+struct TerminalEnds {
+  Fd screen;   ///< what a terminal emulator has: reads what is written to the terminal, and types
+  Fd program;  ///< what a program has as its terminal
+};
+/// Of that size, or the system's default. Throws std::system_error.
+TerminalEnds open_terminal(TerminalSize size = {});
+/// Says that the screen has another size now, which the programs at it are told by SIGWINCH. Throws std::system_error.
+void resize_terminal(int fd, TerminalSize size);
 
 /// Whether the environment says that text is UTF-8 (LC_ALL, LC_CTYPE, LANG; the first that is set decides).
 bool terminal_takes_utf8() noexcept;

@@ -11,6 +11,7 @@
 
 #include "plait/core/task.hpp"
 #include "plait/io/stream.hpp"
+#include "plait/os/terminal.hpp"
 #include "plait/process/child_state.hpp"
 #include "plait/process/command.hpp"
 #include "plait/process/completed.hpp"
@@ -35,6 +36,14 @@ class Child {
   Stream& out() { return pipe_of(talk_->out, "out"); }
   /// Its errors, for reading, if they are a `Pipe`.
   Stream& err() { return pipe_of(talk_->err, "err"); }
+
+  /// The screen and keyboard of its terminal, if it was started with `.terminal`: what it writes there is read, with
+  /// "\r\n" for its newlines, and what is written it reads as typed, a line at a time unless it asks for more; "\x03"
+  /// is Ctrl-C and "\x04" the end of its input. The end comes when all programs at the terminal have let go of it. It
+  /// has one end only: `shutdown_write` is refused.
+  Stream& terminal() { return pipe_of(talk_->terminal, "terminal"); }
+  /// The terminal has another size now; programs are told by SIGWINCH. Throws std::system_error. Never waits.
+  void resize_terminal(os::TerminalSize size) { os::resize_terminal(terminal().native_handle(), size); }
 
   /// Waits for its end: the exit code, or minus the signal that ended it (see kUnknownCode for neither). Any number of
   /// tasks and threads may wait, and all get the same. Does not read what the program writes: a full pipe lets it wait

@@ -17,6 +17,8 @@ class Conversation {
   std::optional<Stream> in;
   std::optional<Stream> out;
   std::optional<Stream> err;
+  /// Not a part of `talk`.
+  std::optional<Stream> terminal;
 
   /// What is to be written. Not while `talk` runs.
   std::string input;

@@ -12,6 +12,7 @@
 #include "plait/base/time.hpp"
 #include "plait/io/stream.hpp"
 #include "plait/os/spawn.hpp"
+#include "plait/os/terminal.hpp"
 
 namespace plait::subprocess {
 
@@ -92,6 +93,11 @@ struct Options {
   std::span<const int> pass_fds = {};
   /// It leads a session of its own, without a terminal (start_new_session).
   bool new_session = false;
+  /// For `spawn` of one program: those of `in`, `out` and `err` that are `Inherit` are a new pseudo-terminal, at which
+  /// it leads a session of its own; Child::terminal is the other end (pty.spawn).
+  bool terminal = false;
+  /// The size of that; zeros: the system's default.
+  os::TerminalSize terminal_size = {};
   /// 0: a process group of its own; above: that group; -1: the caller's.
   int process_group = -1;
   /// The mask for the files it makes; -1: the caller's.
