@@ -146,9 +146,8 @@ void TlsContextState::use_certificate(std::string_view certificate, std::string_
   const Openssl<BIO> from = reader_of(text);
   const Openssl<X509> own = next_certificate(from.get());
   if (!own || SSL_CTX_use_certificate(get(), own.get()) != 1) refuse(kLoad, certificate);
-  while (Openssl<X509> next = next_certificate(from.get())) {
-    if (SSL_CTX_add0_chain_cert(get(), next.get()) != 1) refuse(kLoad, certificate);
-    (void)next.release();
+  while (const Openssl<X509> next = next_certificate(from.get())) {
+    if (SSL_CTX_add1_chain_cert(get(), next.get()) != 1) refuse(kLoad, certificate);
   }
   if (!ended_well()) refuse(kLoad, certificate);
   const std::string key_text = pem_of(key);

@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "plait/base/contract.hpp"
@@ -112,11 +113,11 @@ int TlsState::on_write(BIO* bio, const char* from, std::size_t size, std::size_t
     taken = static_cast<std::size_t>(std::max<std::int64_t>(self.moved_, 0));
   }
   if (taken < size) {
-    self.moved_ = -ENOBUFS;
-    if (self.out_.size() - self.sent_ > kMostKept) return 0;
     try {
+      if (self.out_.size() - self.sent_ > kMostKept) throw std::bad_alloc();
       self.out_.append(from + taken, size - taken);
     } catch (const std::exception&) {
+      self.moved_ = -ENOBUFS;
       return 0;
     }
   }
@@ -155,7 +156,9 @@ void TlsState::begin(int fd) noexcept {
 std::int64_t TlsState::outcome(int returned) noexcept {
   switch (SSL_get_error(ssl_.get(), returned)) {
     case SSL_ERROR_ZERO_RETURN:
-      return 0;
+      // An end that nobody said is let pass on demand, but not in the middle of a record.
+      if (!ended_below_ || SSL_has_pending(ssl_.get()) == 0) return 0;
+      break;
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
       return moved_ == -EINTR ? -EINTR : -EAGAIN;

@@ -29,7 +29,7 @@ using test::turns;
 /// What a layer holds: bytes that it read and nobody asked for, and counts of its calls.
 struct Layer {
   std::string held;
-  int reads = 0, writes = 0;
+  Atomic<int> reads{0}, writes{0};
   /// How often it is to stop without a reason.
   int stops = 0;
 };
@@ -151,7 +151,7 @@ Task<> writes_against_back_pressure() {
   EXPECT_TRUE(all == data);
   co_await writing;
   EXPECT_EQ(went_out, data.size());
-  EXPECT_GT(layer.writes, 1);
+  EXPECT_GT(layer.writes.load(), 1);
 }
 
 Task<> is_cancelled_with_what_went_out_known() {
@@ -279,7 +279,7 @@ TEST(OwnOperation, ThatIsNotEagerIsNotTriedWhileTheDescriptorIsKnownToBeEmpty) {
         co_await reading;
         // The first one learns it by trying. io_uring remembers nothing.
         const bool known = !eager && i > 0 && detail::EventLoop::current()->poller().name() == "epoll";
-        EXPECT_EQ(layer.reads, known ? 1 : 2);
+        EXPECT_EQ(layer.reads.load(), known ? 1 : 2);
       }
     }
   });
