@@ -22,6 +22,7 @@
 #include "plait/io/readiness.hpp"
 #include "plait/io/resolve.hpp"
 #include "plait/io/send_file.hpp"
+#include "plait/io/selector.hpp"
 #include "plait/io/serve.hpp"
 #include "plait/io/signals.hpp"
 #include "plait/io/stream.hpp"

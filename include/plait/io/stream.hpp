@@ -61,6 +61,10 @@ class Stream {
                                              std::source_location at = std::source_location::current()) {
     return until(share(), std::move(separator), limit, at);
   }
+  [[nodiscard]] Task<std::string> read_until(char separator, std::size_t limit = kLimit,
+                                             std::source_location at = std::source_location::current()) {
+    return until(share(), std::string(1, separator), limit, at);
+  }
 
   /// Reads a line, with its newline; the last one may have none; "" at the end (readline). Throws LimitOverrunError as
   /// `read_until`. On cancel: as `read_exactly`.
