@@ -46,7 +46,7 @@ Task<Stream> shake_hands(Stream stream, std::shared_ptr<TlsContextState> context
 }
 
 Task<Stream> connect_and_shake_hands(std::string host, int port, TlsContext context, std::source_location at) {
-  Stream stream = co_await connect_tcp(host, port, at);
+  Stream stream = co_await connect_tcp(host, port, {}, at);
   co_return co_await shake_hands(std::move(stream), context.state(), std::move(host), at);
 }
 
@@ -75,7 +75,7 @@ Task<Stream> tls_accept(Stream stream, const TlsContext& context, std::source_lo
 }
 
 std::optional<TlsInfo> tls_info(const Stream& stream) {
-  const auto* state = dynamic_cast<const detail::TlsState*>(&stream.shared_state());
+  const auto* state = dynamic_cast<const detail::TlsState*>(stream.shared_state().get());
   if (!state) return {};
   return state->info();
 }

@@ -152,8 +152,6 @@ class Stream {
   /// For the library: gives all of it to a layer, and the Stream is as if moved from. Throws std::logic_error as
   /// `release`, and if somebody waits for it.
   std::shared_ptr<detail::StreamState> give_to_layer();
-  /// For the library.
-  const detail::StreamState& shared_state() const { return state(); }
 
  private:
   /// Operations of more than one step keep it alive.
