@@ -63,14 +63,14 @@ class Connection {
       failed = std::current_exception();
     }
     if (cut_off) worker_.site.cut_off.fetch_add(1, std::memory_order_relaxed);
-    if (refused && exchange.status == 0) failed = co_await try_to_refuse(exchange, *refused, has_head);
+    // An answer that stays incomplete must look so; any other one must arrive.
+    const bool broken = refused && exchange.status != 0;
+    if (refused && !broken) failed = co_await try_to_refuse(exchange, *refused, has_head);
     worker_.log.add(exchange, has_head ? &exchange.request : nullptr, plait::now() - begin);
     if (failed) std::rethrow_exception(failed);
-    const bool complete = !refused && body.done();
-    if (complete && exchange.keep_alive) co_return true;
-    // An answer that stays incomplete must look so; any other one must arrive.
-    const bool broken = refused && refused->status() != exchange.status;
-    if (!complete && !broken) co_await linger(stream_);
+    if (broken) co_return false;
+    if (exchange.keep_alive && body.done()) co_return true;
+    if (!has_head || !body.done()) co_await linger(stream_);
     co_return false;
   }
 
@@ -115,8 +115,8 @@ class Connection {
   /// Null, or why even that failed.
   plait::Task<std::exception_ptr> try_to_refuse(Exchange& exchange, const HttpError& error, bool has_head) {
     try {
-      // Where the next request begins is sure only if this one could be read to its end.
-      const bool readable = has_head && !exchange.request.has_body && error.status() != 408;
+      // Where the next request begins is sure only if this one is understood and has been read to its end.
+      const bool readable = has_head && !exchange.request.has_body && error.status() != 400;
       exchange.keep_alive = exchange.keep_alive && readable;
       co_await send_error(exchange, error.status(), error.what());
     } catch (...) {

@@ -12,9 +12,10 @@
 namespace httpd {
 
 plait::Task<> write_text(plait::Stream& to, std::string_view text, plait::Duration patience) {
-  while (!co_await plait::move_on_after(patience, to.write(text))) {
-    if (to.written() == 0) throw plait::TimeoutError();
-    text.remove_prefix(to.written());
+  for (bool done = false; !done;) {
+    done = co_await plait::move_on_after(patience, to.write(text));
+    if (!done && to.written() == 0) throw plait::TimeoutError();
+    if (!done) text.remove_prefix(to.written());
   }
 }
 

@@ -131,7 +131,8 @@ class Forwarding {
     } catch (const std::system_error&) {
       throw HttpError(502, "the connection to the server behind broke");
     } catch (const HttpError& error) {
-      throw error.status() >= 502 ? error : HttpError(502, "the answer of the server behind is not HTTP");
+      if (error.status() >= 502 && error.status() <= 504) throw;
+      throw HttpError(502, std::string("the answer of the server behind is not HTTP: ") + error.what());
     }
   }
 
