@@ -103,4 +103,10 @@ Task<File> open_file(std::string path, OpenMode mode, std::source_location at) {
   return open_file(std::move(path), OpenOptions{.mode = mode}, at);
 }
 
+File adopt_file(os::Fd descriptor, std::string path) {
+  os::OpenedFile opened = os::look_at_opened(std::move(descriptor));
+  if (opened.error != 0) os::throw_error(opened.error, "adopt " + path);
+  return File(std::make_shared<detail::FileState>(std::move(opened.fd), std::move(path), opened.waits));
+}
+
 }  // namespace plait

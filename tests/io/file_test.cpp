@@ -246,6 +246,21 @@ TEST_F(FileTest, ACancelledScopeNeitherOpensNorReads) {
   });
 }
 
+TEST_F(FileTest, AdoptsADescriptorFromItsBeginning) {
+  const std::string path = write("hello");
+  plait::os::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(::lseek(fd.get(), 3, SEEK_SET), 3);
+  const int number = fd.get();
+  plait::run([&]() -> Task<> {
+    File file = plait::adopt_file(std::move(fd), "a name");
+    EXPECT_EQ(file.native_handle(), number);
+    EXPECT_EQ(file.path(), "a name");
+    EXPECT_EQ(co_await file.read_all(), "hello");
+  });
+  EXPECT_EQ(::fcntl(number, F_GETFD), -1);
+  EXPECT_THROW(static_cast<void>(plait::adopt_file(plait::os::Fd(), "nothing")), std::system_error);
+}
+
 TEST_F(FileTest, ManyFilesAreReadSideBySide) {
   const std::string path = write(std::string(100'000, 'x'));
   plait::run([&]() -> Task<> {

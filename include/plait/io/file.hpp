@@ -202,4 +202,10 @@ struct OpenOptions {
 [[nodiscard]] Task<File> open_file(std::string path, OpenMode mode = OpenMode::read,
                                    std::source_location at = std::source_location::current());
 
+/// Takes over a descriptor that is open already (os.fdopen): one that another call opened, or another process sent.
+/// Errors name it `path`. What has readiness is made non-blocking, for all who share its open file description. The
+/// position is the beginning, wherever the descriptor's is. Throws std::system_error (EBADF), and closes it. Never
+/// waits.
+[[nodiscard]] File adopt_file(os::Fd descriptor, std::string path);
+
 }  // namespace plait
