@@ -35,6 +35,13 @@ std::int64_t StreamState::try_shutdown(int fd) noexcept {
 
 void StreamState::part(int /*fd*/) noexcept {}
 
+void StreamState::end_of_read(IoDescriptor* stream, std::int64_t result) {
+  if (result == 0 && stream && static_cast<StreamState*>(stream)->kind == Kind::socket) {
+    result = stream->lost.load(std::memory_order_relaxed);
+  }
+  if (result < 0) IoDescriptor::fail(result, "read from", stream);
+}
+
 void StreamState::end() {
   if (kind == Kind::layer) {
     const int number = [&] {

@@ -32,9 +32,7 @@ std::int64_t send_more(IoOperation& operation) noexcept {
   }
 }
 
-}  // namespace
-
-std::int64_t call_now(IoOperation& operation) noexcept {
+std::int64_t call(IoOperation& operation) noexcept {
   switch (operation.kind) {
     case IoOperation::Kind::readable:
     case IoOperation::Kind::writable: {
@@ -59,6 +57,19 @@ std::int64_t call_now(IoOperation& operation) noexcept {
     default:
       return -ENOSYS;
   }
+}
+
+}  // namespace
+
+void note_loss(IoDescriptor* descriptor, std::int64_t result) noexcept {
+  if (result != -ECONNRESET && result != -ETIMEDOUT && result != -EHOSTUNREACH && result != -ENETUNREACH) return;
+  if (descriptor) descriptor->lost.store(static_cast<std::int32_t>(result), std::memory_order_relaxed);
+}
+
+std::int64_t call_now(IoOperation& operation) noexcept {
+  const std::int64_t result = call(operation);
+  if (result < 0) note_loss(operation.descriptor, result);
+  return result;
 }
 
 }  // namespace plait::detail

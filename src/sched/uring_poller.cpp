@@ -95,7 +95,8 @@ void prepare(io_uring_sqe& entry, IoOperation& operation) noexcept {
       io_uring_prep_recv(&entry, operation.fd, rest, left, 0);
       break;
     case Kind::send:
-      io_uring_prep_send(&entry, operation.fd, rest, left, MSG_NOSIGNAL | MSG_WAITALL);
+      // Without MSG_WAITALL, with which the kernel keeps an error to itself if some bytes went out before.
+      io_uring_prep_send(&entry, operation.fd, rest, left, MSG_NOSIGNAL);
       break;
     case Kind::accept: {
       auto& peer = *static_cast<os::SocketAddress*>(operation.buffer);
@@ -329,6 +330,7 @@ void UringPoller::finish(IoOperation& operation, std::int64_t outcome) noexcept 
   if (operation.stage & kCancelDue) --cancels_due_;
   list_of(operation).remove(operation);
   --in_flight_;
+  if (outcome < 0) note_loss(operation.descriptor, outcome);
   operation.complete(outcome);
 }
 

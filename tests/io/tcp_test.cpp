@@ -40,6 +40,7 @@ using plait::test::FullListener;
 using plait::test::open_descriptors;
 using plait::test::read_all;
 using plait::test::read_once;
+using plait::test::reset;
 using namespace std::chrono_literals;
 
 Task<> echo(Stream stream) {
@@ -47,12 +48,6 @@ Task<> echo(Stream stream) {
   while (const std::size_t n = co_await stream.read_some(buffer)) {
     co_await stream.write(std::string_view(buffer, n));
   }
-}
-
-/// Resets the connection instead of ending it.
-void reset(Stream stream) {
-  const linger none{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(stream.native_handle(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
 constexpr unsigned read_one_line = __LINE__ + 3;

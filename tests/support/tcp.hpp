@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <cstddef>
@@ -36,6 +37,12 @@ inline Task<std::string> read_all(Stream& stream, std::size_t at_a_time = 4096) 
 inline Task<std::size_t> read_once(Stream& stream) {
   char buffer[16];
   co_return co_await stream.read_some(buffer);
+}
+
+/// Closes a connection with a reset (RST), not with an end (FIN).
+inline void reset(Stream stream) {
+  const linger none{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(stream.native_handle(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
 /// A listener whose queue is full, so that the next connect waits.

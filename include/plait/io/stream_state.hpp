@@ -74,6 +74,9 @@ class StreamState : public IoDescriptor {
   /// The stream is about to be closed, perhaps in the middle of an operation: what politeness asks for.
   virtual void part(int fd) noexcept;
 
+  /// A read gave no bytes: throws if it failed, or if its 0 is no end but the rest of a connection that was lost.
+  static void end_of_read(IoDescriptor* stream, std::int64_t result);
+
   /// Closes the Stream.
   void end();
   /// The same in destructors, where an error ends the program.
@@ -124,8 +127,8 @@ class ReadSome : public IoLeaf<ReadSome> {
     return begin(self, frame, address_of(at));
   }
   std::size_t take() const {
-    if (result < 0) [[unlikely]]
-      IoDescriptor::fail(result, "read from", descriptor);
+    if (result < 0 || (result == 0 && length != 0)) [[unlikely]]
+      StreamState::end_of_read(descriptor, result);
     return static_cast<std::size_t>(result);
   }
 
@@ -157,8 +160,8 @@ class ReadChunk : public IoLeaf<ReadChunk> {
     return begin(self, frame, address_of(at));
   }
   Chunk take() {
-    if (result < 0) [[unlikely]]
-      IoDescriptor::fail(result, "read from", descriptor);
+    if (result <= 0) [[unlikely]]
+      StreamState::end_of_read(descriptor, result);
     return {std::exchange(buffer, nullptr), static_cast<std::size_t>(result)};
   }
 

@@ -238,6 +238,9 @@ class IoDescriptor {
 
   /// What `close` takes away under a DescriptorGuard.
   os::Fd fd;
+  /// Minus the errno that a connection was lost with, if an operation was told so. The kernel says it once, to whoever
+  /// reads or writes next, and lets later reads find an end. Relaxed: it publishes nothing.
+  Atomic<std::int32_t> lost{0};
   /// For pollers: which registration it has, 0 for none. Each poller checks that it is one of its own.
   Atomic<std::uint64_t> registration{0};
   /// Who waits, from the beginning of its operation until it has been resumed.
