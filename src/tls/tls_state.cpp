@@ -132,6 +132,7 @@ int TlsState::on_read(BIO* bio, char* into, std::size_t size, std::size_t* read)
   if (self.ended_below_) return 0;
   self.moved_ = self.below().try_read(self.fd_, into, size);
   if (self.moved_ == -EAGAIN || self.moved_ == -EINTR) BIO_set_retry_read(bio);
+  if (self.moved_ == 0) self.moved_ = self.lost.load(std::memory_order_relaxed);  // a write has heard of it
   if (self.moved_ == 0) self.ended_below_ = true;
   if (self.moved_ <= 0) return 0;
   *read = static_cast<std::size_t>(self.moved_);

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: BSL-1.0
 //
-// Servers and clients in one process, over IPv4 and IPv6, plain and TLS, all at once on one loop; network_faults runs
-// it where packets are lost, late or answered with a reset:
+// Servers and clients in one process, over IPv4 and IPv6, plain and TLS, all at once, on one loop or on a pool;
+// network_faults runs it where packets are lost, late or answered with a reset:
 //
-//     network_program exchange CONNECTIONS KIB    what was sent comes back, byte for byte
-//     network_program resets CONNECTIONS 0        every strand gets an error with the peer's address
+//     network_program exchange CONNECTIONS KIB [pool]    what was sent comes back, byte for byte
+//     network_program resets CONNECTIONS 0 [pool]        every strand gets an error with the peer's address
+//     network_program idle 0 0                           connections on which nothing happens cost nothing
 //
 // It prints what it did and ends with 0, or prints what was wrong and ends with 1. Whatever happens it must come to an
 // end by itself, close what it opened and take no more processor time than the work asks for.
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -45,7 +47,7 @@ constexpr double kSlowness = 8;
 constexpr double kSlowness = 1;
 #endif
 
-int faults = 0;
+std::atomic<int> faults{0};
 void wrong(const std::string& sentence) {
   if (++faults <= 20) std::printf("wrong: %s\n", sentence.c_str());
 }
@@ -203,7 +205,7 @@ Task<> exchange(Way way, std::uint64_t seed, std::size_t size) {
 
 // resets --------------------------------------------------------------------------------------------------------------
 
-int errors_heard = 0, silent = 0, refused = 0;
+std::atomic<int> errors_heard{0}, silent{0}, refused{0};
 
 /// An error that a strand ended with.
 void heard(const std::string& error, const std::string& peer) {
@@ -234,7 +236,7 @@ Task<> write_for_ever(Stream& stream) {
   }
 }
 
-int handlers = 0;
+std::atomic<int> handlers{0};
 Task<> read_and_write(Stream stream) {
   ++handlers;
   co_await gather(read_for_ever(stream), write_for_ever(stream));
@@ -326,20 +328,34 @@ Task<> all(std::string_view what, int connections, std::size_t size) {
   }
 }
 
+Task<> all_in_time(std::string_view what, int connections, std::size_t size) {
+  co_await timeout(kDeadline, all(what, connections, size));
+}
+
+Task<> a_moment() { co_await sleep(1ms); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) return 2;
+  if (argc != 4 && argc != 5) return 2;
+  const bool on_pool = argc == 5;
   const std::string_view what = argv[1];
   const int connections = std::atoi(argv[2]);
   const std::size_t size = static_cast<std::size_t>(std::atoi(argv[3])) * 1024;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   plait::run(yield_now());  // a loop's own descriptors stay
+  if (on_pool) ThreadPool(2).run(a_moment());
   const std::size_t descriptors = test::open_descriptors();
   const double before = processor_time();
   const auto begin = std::chrono::steady_clock::now();
   try {
-    plait::run(timeout(kDeadline, all(what, connections, size)));
+    Task<> work = all_in_time(what, connections, size);
+    if (on_pool) {
+      ThreadPool pool(2);
+      pool.run(std::move(work));
+    } else {
+      plait::run(std::move(work));
+    }
   } catch (...) {
     wrong("it ended with " + describe(std::current_exception()));
   }
@@ -348,12 +364,13 @@ int main(int argc, char** argv) {
   const auto ways = all_ways().size();
   const double sent = static_cast<double>(ways * static_cast<std::size_t>(connections) * size) / (1 << 20);
   // What it takes is a fifth of this, and a loop that spins while it waits takes more.
-  const double most = kSlowness * (0.3 + 0.06 * sent + 0.001 * errors_heard);
+  const double most = kSlowness * (0.3 + 0.06 * sent + 0.001 * errors_heard.load());
   if (taken > most) wrong("it took more than " + std::to_string(most) + " s of processor time");
-  std::printf("%s: %zu ways, %d connections each, %.1f MiB there and back, %.2f s, %.2f s of processor time\n", argv[1],
-              ways, connections, sent, wall, taken);
+  std::printf("%s%s: %zu ways, %d connections each, %.1f MiB there and back, %.2f s, %.2f s of processor time\n",
+              argv[1], on_pool ? " on a pool" : "", ways, connections, sent, wall, taken);
   if (what == "resets")
-    std::printf("%d errors heard, %d never connected, %d timed out\n", errors_heard, refused, silent);
+    std::printf("%d errors heard, %d never connected, %d timed out\n", errors_heard.load(), refused.load(),
+                silent.load());
   if (test::open_descriptors() != descriptors) {
     wrong(std::to_string(test::open_descriptors()) + " descriptors are open, were " + std::to_string(descriptors));
   }

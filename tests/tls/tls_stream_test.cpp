@@ -3,6 +3,7 @@
 // What a Stream does is the same with TLS inside: all its reads, back-pressure, half-close, ends and errors, faults
 // below.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <optional>
@@ -278,6 +279,22 @@ TEST(TlsStream, AResetIsTheSystemsError) {
     EXPECT_EQ((co_await error_of(inside.write(pattern(100'000)), code)).substr(0, 19), "write to 127.0.0.1:");
     EXPECT_EQ(code, ECONNRESET);
     EXPECT_LE(inside.written(), 20'000u + 16'384u);  // a record may be on its way
+  });
+}
+
+// The kernel tells of a reset once.
+TEST(TlsStream, AResetThatAWriteHeardOfIsNoEndWhateverIsAllowed) {
+  run([]() -> Task<> {
+    const TlsContext lenient = server_context({.allow_truncation = true});
+    Pair pair = co_await tls_pair(co_await connected_pair(), client_context(), lenient);
+    const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+    EXPECT_EQ(::connect(pair.client.native_handle(), &nobody, sizeof nobody), 0);  // resets the connection
+    while (os::poll_now(pair.server.native_handle(), os::kEpollErr) == 0) co_await turns(1);
+    int code = 0;
+    co_await error_of(pair.server.write("x"), code);
+    EXPECT_EQ(code, ECONNRESET);
+    co_await error_of(pair.server.read_all(), code);
+    EXPECT_EQ(code, ECONNRESET);
   });
 }
 

@@ -21,7 +21,8 @@ namespace plait {
 /// one). Move-only. Reading and writing wait in tasks (`co_await`) and in threads (`sync_wait`); one strand may read
 /// and one may write at a time, also on different loops and pools, and a second one is refused with std::logic_error.
 /// Errors are std::system_error, with the operation and the peer. A write to a pipe that nobody reads is such an error
-/// (EPIPE) and never SIGPIPE. Buffers and data that an operation is given must live until it has ended.
+/// (EPIPE) and never SIGPIPE. A connection that was reset stays an error for whoever reads; it never looks as if it had
+/// ended. Buffers and data that an operation is given must live until it has ended.
 ///
 /// The reads may be mixed: what one of them leaves is where the next one begins. What a read that was cancelled had
 /// before is kept for the next one.
