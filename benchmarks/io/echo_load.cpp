@@ -91,6 +91,7 @@ class Connection {
     return *this;
   }
   ~Connection() {
+    if (tls_) SSL_shutdown(tls_);
     SSL_free(tls_);
     if (fd_ >= 0) close(fd_);
   }
