@@ -11,7 +11,7 @@
 namespace plait::detail {
 namespace {
 
-/// When the last program has let go of the terminal, the kernel says EIO to who reads and to who writes.
+/// When the last program has let go of the terminal, the kernel says EIO to who reads.
 class TerminalState final : public StreamState {
  public:
   TerminalState(os::Fd screen, std::string name) noexcept
@@ -23,8 +23,7 @@ class TerminalState final : public StreamState {
     return n == -EIO ? 0 : n;
   }
   std::int64_t try_write(int fd, const void* from, std::size_t size) noexcept override {
-    const std::int64_t n = os::write_pipe(fd, from, size);
-    return n == -EIO ? -EPIPE : n;
+    return os::write_pipe(fd, from, size);
   }
   std::int64_t try_shutdown(int) noexcept override { return -EOPNOTSUPP; }
 

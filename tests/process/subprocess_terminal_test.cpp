@@ -78,7 +78,7 @@ TEST(SubprocessTerminal, RefusesWhatItCanNotDo) {
     EXPECT_THROW(child.terminal().shutdown_write(), std::system_error);
     EXPECT_EQ(co_await child.wait(), 0);
     EXPECT_EQ(co_await child.terminal().read_all(), "");
-    EXPECT_THROW(co_await child.terminal().write("gone"), std::system_error);
+    co_await child.terminal().write("to nobody");
     auto plain = co_await spawn({"true"});
     EXPECT_THROW(static_cast<void>(plain.terminal()), std::logic_error);
     EXPECT_EQ(co_await plain.wait(), 0);
