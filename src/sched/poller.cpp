@@ -185,7 +185,9 @@ void IoDescriptor::close() {
 
 void IoDescriptor::explain(std::int64_t /*result*/, std::string_view /*verb*/) const {}
 
-void IoDescriptor::fail(std::int64_t result, std::string_view verb, const IoDescriptor* descriptor) {
+// Also told when descriptors have run out, and UndefinedBehaviorSanitizer needs one to look at an object's type.
+__attribute__((no_sanitize("vptr"))) void IoDescriptor::fail(std::int64_t result, std::string_view verb,
+                                                             const IoDescriptor* descriptor) {
   if (descriptor) descriptor->explain(result, verb);
   std::string what(verb);
   what += descriptor ? " " + descriptor->describe() : " a stream that was closed meanwhile";
