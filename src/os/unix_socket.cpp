@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "retried.hpp"
+
 namespace plait::os {
 
 static_assert(sizeof(sockaddr_un) == UnixAddress::kCapacity);
@@ -80,11 +82,7 @@ void listen_unix(int fd, const UnixAddress& address, int backlog) {
 }
 
 int connect_unix(int fd, const UnixAddress& address) noexcept {
-  int result;
-  do {
-    result = ::connect(fd, raw(address), address.length());
-  } while (result < 0 && errno == EINTR);
-  return result == 0 ? 0 : -errno;
+  return static_cast<int>(retried([&] { return ::connect(fd, raw(address), address.length()); }));
 }
 
 std::optional<FileIdentity> identity_of(const std::string& path) noexcept {

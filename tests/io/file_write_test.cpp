@@ -20,6 +20,7 @@
 #include "plait/plait.hpp"
 #include "plait/testing/cancel_everywhere.hpp"
 #include "support/folder.hpp"
+#include "support/pattern.hpp"
 #include "support/tasks.hpp"
 #include "support/tcp.hpp"
 
@@ -29,13 +30,8 @@ namespace {
 using test::content_of;
 using test::error_of;
 using test::Folder;
+using test::pattern;
 using namespace std::chrono_literals;
-
-std::string pattern(std::size_t size) {
-  std::string text(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i * 7 % 26);
-  return text;
-}
 
 /// Files get no longer than `size` in this block; a write that would go on fails with EFBIG.
 class ShortFiles {

@@ -16,6 +16,7 @@
 #include "plait/testing/cancel_everywhere.hpp"
 #include "plait/thread/thread_pool.hpp"
 #include "support/descriptors.hpp"
+#include "support/pattern.hpp"
 #include "support/tasks.hpp"
 #include "support/tcp.hpp"
 
@@ -24,13 +25,8 @@ namespace {
 
 using test::error_of;
 using test::open_descriptors;
+using test::pattern;
 using test::turns;
-
-std::string pattern(std::size_t size) {
-  std::string text(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i * 7 % 26);
-  return text;
-}
 
 TEST(Pipe, GivesWhatWasWrittenAndThenTheEnd) {
   run([]() -> Task<> {

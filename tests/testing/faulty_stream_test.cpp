@@ -16,6 +16,7 @@
 #include "plait/plait.hpp"
 #include "plait/testing/cancel_everywhere.hpp"
 #include "support/descriptors.hpp"
+#include "support/pattern.hpp"
 #include "support/tasks.hpp"
 #include "support/tcp.hpp"
 
@@ -26,15 +27,10 @@ using test::connected_pair;
 using test::error_of;
 using test::open_descriptors;
 using test::Pair;
+using test::pattern_in_lines;
 using test::turns;
 using testing::Faults;
 using testing::faulty;
-
-std::string pattern(std::size_t size) {
-  std::string text(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i % 61 == 60 ? '\n' : 'a' + i * 7 % 26);
-  return text;
-}
 
 /// A pair of whose ends each has its faults.
 Task<Pair> faulty_pair(Faults client, Faults server) {
@@ -57,7 +53,7 @@ Task<std::string> read_in_every_way(Stream& stream) {
 }
 
 Task<> passes_everything(Faults faults) {
-  const std::string text = pattern(6'000);
+  const std::string text = pattern_in_lines(6'000);
   Pair pair = co_await faulty_pair(faults, faults);
   auto writing = spawn([&]() -> Task<> {
     co_await pair.client.write(std::string_view(text).substr(0, 777));
@@ -86,7 +82,7 @@ TEST(FaultyStream, LosesNothingWhereCallsStopForNoReason) {
 }
 
 TEST(FaultyStream, PipesHaveFaultsToo) {
-  const std::string text = pattern(200'000);
+  const std::string text = pattern_in_lines(200'000);
   run([&]() -> Task<> {
     PipeStreams pipe = open_pipe();
     Stream out = faulty(std::move(pipe.read), {.at_most = 3000, .stops = 20});
@@ -102,8 +98,8 @@ TEST(FaultyStream, PipesHaveFaultsToo) {
 TEST(FaultyStream, EndsAfterSoManyBytes) {
   run([]() -> Task<> {
     Pair pair = co_await faulty_pair({.at_most = 10}, {.at_most = 7, .end_after = 100});
-    co_await pair.client.write(pattern(150));
-    EXPECT_EQ(co_await pair.server.read_all(), pattern(100));
+    co_await pair.client.write(pattern_in_lines(150));
+    EXPECT_EQ(co_await pair.server.read_all(), pattern_in_lines(100));
     char buffer[8];
     EXPECT_EQ(co_await pair.server.read_some(buffer), 0u);
     co_await pair.server.write("it still writes");
@@ -114,9 +110,9 @@ TEST(FaultyStream, EndsAfterSoManyBytes) {
 TEST(FaultyStream, IsResetAfterSoManyBytes) {
   run([]() -> Task<> {
     Pair pair = co_await faulty_pair({.at_most = 10}, {.at_most = 7, .reset_after = 30});
-    co_await pair.client.write(pattern(50));
-    co_await pair.server.write(pattern(10));
-    EXPECT_EQ(co_await pair.server.read_exactly(20), pattern(20));
+    co_await pair.client.write(pattern_in_lines(50));
+    co_await pair.server.write(pattern_in_lines(10));
+    EXPECT_EQ(co_await pair.server.read_exactly(20), pattern_in_lines(20));
     int code = 0;
     EXPECT_NE((co_await error_of(pair.server.read_line(), code)).find("read from 127.0.0.1:"), std::string::npos);
     EXPECT_EQ(code, ECONNRESET);
@@ -130,7 +126,7 @@ TEST(FaultyStream, AResetInTheMiddleOfAWriteSaysHowMuchWentOut) {
   run([]() -> Task<> {
     Pair pair = co_await faulty_pair({.at_most = 64, .reset_after = 1000}, {});
     int code = 0;
-    const std::string text = pattern(5000);
+    const std::string text = pattern_in_lines(5000);
     co_await error_of(pair.client.write(text), code);
     EXPECT_EQ(code, ECONNRESET);
     EXPECT_EQ(pair.client.written(), 1000u);
@@ -140,7 +136,7 @@ TEST(FaultyStream, AResetInTheMiddleOfAWriteSaysHowMuchWentOut) {
 
 TEST(FaultyStream, CancelledAnywhereAByteIsReadOnceOrStillThere) {
   std::optional<Pair> pair;
-  const std::string text = pattern(12);
+  const std::string text = pattern_in_lines(12);
   std::string seen;
   const int runs = testing::cancel_everywhere(
       [&]() -> Task<> {

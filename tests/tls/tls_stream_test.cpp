@@ -13,6 +13,7 @@
 #include "plait/testing/faulty_stream.hpp"
 #include "plait/tls.hpp"
 #include "support/descriptors.hpp"
+#include "support/pattern.hpp"
 #include "support/tasks.hpp"
 #include "support/tls.hpp"
 
@@ -24,18 +25,13 @@ using test::connected_pair;
 using test::error_of;
 using test::open_descriptors;
 using test::Pair;
+using test::pattern_in_lines;
 using test::read_once;
 using test::server_context;
 using test::tls_pair;
 using test::turns;
 using testing::Faults;
 using testing::faulty;
-
-std::string pattern(std::size_t size) {
-  std::string text(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i % 61 == 60 ? '\n' : 'a' + i * 7 % 26);
-  return text;
-}
 
 /// The text of the TlsError that `awaitable` throws.
 template <class A>
@@ -50,7 +46,7 @@ Task<std::optional<TlsError>> tls_error_of(A&& awaitable) {
 
 Task<> talks_in_every_way() {
   Pair pair = co_await tls_pair();
-  const std::string text = pattern(5000);
+  const std::string text = pattern_in_lines(5000);
   auto writing = spawn([&]() -> Task<> {
     co_await pair.client.write(std::string_view(text).substr(0, 1));
     co_await pair.client.write("");
@@ -89,7 +85,7 @@ TEST(TlsStream, IsAStream) {
 /// Both ways at the same time, far more than sockets hold.
 Task<> exchanges(std::size_t size) {
   Pair pair = co_await tls_pair();
-  const std::string text = pattern(size);
+  const std::string text = pattern_in_lines(size);
   const auto send = [&](Stream& stream) -> Task<> {
     co_await stream.write(text);
     stream.shutdown_write();
@@ -109,7 +105,7 @@ TEST(TlsStream, AReaderAndAWriterAreAtItAtTheSameTime) {
 }
 
 TEST(TlsStream, AReaderAndAWriterMayBeTwoThreads) {
-  const std::string text = pattern(4 << 20);
+  const std::string text = pattern_in_lines(4 << 20);
   Pair pair = sync_wait(tls_pair());
   std::string at_client, at_server;
   std::thread threads[] = {
@@ -132,7 +128,7 @@ TEST(TlsStream, AReaderAndAWriterMayBeTwoThreads) {
 TEST(TlsStream, AWriterWaitsUntilItsPeerReads) {
   run([]() -> Task<> {
     Pair pair = co_await tls_pair();
-    const std::string text = pattern(16 << 20);
+    const std::string text = pattern_in_lines(16 << 20);
     auto writing = spawn([&]() -> Task<> { co_await pair.client.write(text); });
     co_await turns(200);
     EXPECT_FALSE(writing.done());
@@ -148,7 +144,7 @@ Task<> survives(Faults client, Faults server) {
   Pair pair = co_await connected_pair();
   pair = {faulty(std::move(pair.client), client), faulty(std::move(pair.server), server)};
   pair = co_await tls_pair(std::move(pair), client_context(), server_context());
-  const std::string text = pattern(40'000);
+  const std::string text = pattern_in_lines(40'000);
   auto writing = spawn([&]() -> Task<> {
     co_await pair.client.write(text);
     pair.client.shutdown_write();
@@ -177,7 +173,7 @@ TEST(TlsStream, MayHaveFaultsOverIt) {
     Pair pair = co_await tls_pair();
     Stream client = faulty(std::move(pair.client), {.at_most = 20, .stops = 30});
     Stream server = faulty(std::move(pair.server), {.at_most = 30});
-    const std::string text = pattern(20'000);
+    const std::string text = pattern_in_lines(20'000);
     auto writing = spawn([&]() -> Task<> {
       co_await client.write(text);
       client.close();
@@ -232,7 +228,7 @@ TEST(TlsStream, ACutRecordIsAnErrorWhateverIsAllowed) {
     auto accepting = spawn(tls_accept(std::move(cut), server));
     Stream client = co_await tls_connect(std::move(pair.client), client_context(), {.server_name = "localhost"});
     Stream inside = co_await std::move(accepting);
-    auto writing = spawn([&]() -> Task<> { co_await client.write(pattern(100'000)); });
+    auto writing = spawn([&]() -> Task<> { co_await client.write(pattern_in_lines(100'000)); });
     std::string seen;
     std::string buffer(1000, '\0');
     std::optional<TlsError> error;
@@ -243,7 +239,7 @@ TEST(TlsStream, ACutRecordIsAnErrorWhateverIsAllowed) {
       error = co_await tls_error_of(read());
       seen.append(buffer, 0, n);
     } while (n != 0);
-    EXPECT_EQ(seen, pattern(100'000).substr(0, seen.size()));
+    EXPECT_EQ(seen, pattern_in_lines(100'000).substr(0, seen.size()));
     EXPECT_LT(seen.size(), 20'000u);
     EXPECT_TRUE(error && error->truncated());
     writing.cancel();
@@ -276,7 +272,7 @@ TEST(TlsStream, AResetIsTheSystemsError) {
     Stream client = co_await tls_connect(std::move(pair.client), client_context(), {.server_name = "localhost"});
     Stream inside = co_await std::move(accepting);
     int code = 0;
-    EXPECT_EQ((co_await error_of(inside.write(pattern(100'000)), code)).substr(0, 19), "write to 127.0.0.1:");
+    EXPECT_EQ((co_await error_of(inside.write(pattern_in_lines(100'000)), code)).substr(0, 19), "write to 127.0.0.1:");
     EXPECT_EQ(code, ECONNRESET);
     EXPECT_LE(inside.written(), 20'000u + 16'384u);  // a record may be on its way
   });
