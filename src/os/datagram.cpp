@@ -16,6 +16,16 @@ void allow(int fd, int option, const char* what) {
   if (::setsockopt(fd, SOL_SOCKET, option, &on, sizeof on) != 0) throw_error(errno, what);
 }
 
+/// One datagram in one piece, from or to somebody.
+msghdr message_of(iovec& piece, const RawAddress& peer) noexcept {
+  msghdr message{};
+  message.msg_name = peer.data;
+  message.msg_namelen = peer.length;
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  return message;
+}
+
 }  // namespace
 
 Fd udp_socket(int family) {
@@ -41,11 +51,7 @@ SocketAddress remote_address(int fd) noexcept {
 
 std::int64_t receive_datagram(int fd, void* buffer, std::size_t length, RawAddress& from) noexcept {
   iovec piece{buffer, length};
-  msghdr message{};
-  message.msg_name = from.data;
-  message.msg_namelen = from.length;
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
+  msghdr message = message_of(piece, from);
   const std::int64_t n = retried([&] { return ::recvmsg(fd, &message, MSG_TRUNC); });
   if (n >= 0) from.length = message.msg_namelen;
   return n;
@@ -53,11 +59,7 @@ std::int64_t receive_datagram(int fd, void* buffer, std::size_t length, RawAddre
 
 std::int64_t send_datagram(int fd, const void* buffer, std::size_t length, const RawAddress& to) noexcept {
   iovec piece{const_cast<void*>(buffer), length};
-  msghdr message{};
-  message.msg_name = to.data;
-  message.msg_namelen = to.length;
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
+  const msghdr message = message_of(piece, to);
   return retried([&] { return ::sendmsg(fd, &message, MSG_NOSIGNAL); });
 }
 

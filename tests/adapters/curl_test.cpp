@@ -28,18 +28,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kLarge = plait::test::Nginx::kLarge;
 
-std::unique_ptr<Nginx> server;
-
-class Curl : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    if (Nginx::is_installed()) server = std::make_unique<Nginx>();
-  }
-  static void TearDownTestSuite() { server.reset(); }
-  void SetUp() override {
-    if (!server) GTEST_SKIP() << "no nginx is installed: apt-get install nginx-light";
-  }
-};
+class Curl : public plait::test::WithNginx {};
 
 /// Runs `body(client)`, and looks that no descriptor is left.
 template <class F>

@@ -24,18 +24,8 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 namespace sp = plait::subprocess;
 
-std::unique_ptr<Nginx> server;
-
-class Download : public testing::Test {
+class Download : public plait::test::WithNginx {
  protected:
-  static void SetUpTestSuite() {
-    if (Nginx::is_installed()) server = std::make_unique<Nginx>();
-  }
-  static void TearDownTestSuite() { server.reset(); }
-  void SetUp() override {
-    if (!server) GTEST_SKIP() << "no nginx is installed: apt-get install nginx-light";
-  }
-
   std::vector<Outcome> fetch(std::vector<std::string> urls) {
     return plait::run(download::all(std::move(urls), settings()));
   }

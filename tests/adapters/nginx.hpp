@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <cstddef>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -80,6 +83,20 @@ class Nginx {
   ServerFolder folder_;
   int port_;
   std::optional<subprocess::Child> server_;
+};
+
+/// Tests that share an nginx, and are left out where none is installed.
+class WithNginx : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (Nginx::is_installed()) server = std::make_unique<Nginx>();
+  }
+  static void TearDownTestSuite() { server.reset(); }
+  void SetUp() override {
+    if (!server) GTEST_SKIP() << "no nginx is installed: apt-get install nginx-light";
+  }
+
+  static inline std::unique_ptr<Nginx> server;
 };
 
 }  // namespace plait::test
