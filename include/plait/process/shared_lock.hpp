@@ -11,6 +11,26 @@
 #include "plait/process/shared_lock_state.hpp"
 
 namespace plait {
+namespace detail {
+
+/// Releases what it was made for when it dies. It has a handle of its own, so the caller's may go before.
+template <class Lock>
+class [[nodiscard]] SharedGuard {
+ public:
+  /// Takes over what the caller holds.
+  explicit SharedGuard(const Lock& lock) noexcept : lock_(lock) {}
+  SharedGuard(SharedGuard&& other) noexcept : lock_(other.lock_), held_(std::exchange(other.held_, false)) {}
+  SharedGuard& operator=(SharedGuard&&) = delete;
+  ~SharedGuard() {
+    if (held_) lock_.release();
+  }
+
+ private:
+  const Lock lock_;
+  bool held_ = true;
+};
+
+}  // namespace detail
 
 /// Whoever held a shared::Lock died with it, so what the Lock protects may be half changed. See shared::Lock::recover.
 class OwnerDied : public std::runtime_error {
@@ -31,20 +51,7 @@ namespace shared {
 class Lock {
  public:
   /// Holds a Lock until it dies. Move-only.
-  class [[nodiscard]] Guard {
-   public:
-    /// Takes over what the caller holds.
-    explicit Guard(const Lock& lock) noexcept : handle_(lock.handle_) {}
-    Guard(Guard&& other) noexcept : handle_(other.handle_), held_(std::exchange(other.held_, false)) {}
-    Guard& operator=(Guard&&) = delete;
-    ~Guard() {
-      if (held_) Lock(handle_).release();
-    }
-
-   private:
-    detail::SharedHandle handle_;
-    bool held_ = true;
-  };
+  using Guard = detail::SharedGuard<Lock>;
 
   /// A new Lock, free. Throws std::system_error.
   Lock();

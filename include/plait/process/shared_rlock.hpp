@@ -17,20 +17,7 @@ namespace shared {
 class RLock {
  public:
   /// Holds an RLock once until it dies, on the strand that took it. Move-only.
-  class [[nodiscard]] Guard {
-   public:
-    /// Takes over what the caller holds.
-    explicit Guard(const RLock& lock) noexcept : handle_(lock.handle_) {}
-    Guard(Guard&& other) noexcept : handle_(other.handle_), held_(std::exchange(other.held_, false)) {}
-    Guard& operator=(Guard&&) = delete;
-    ~Guard() {
-      if (held_) RLock(handle_).release();
-    }
-
-   private:
-    detail::SharedHandle handle_;
-    bool held_ = true;
-  };
+  using Guard = detail::SharedGuard<RLock>;
 
   /// A new RLock, free. Throws std::system_error.
   RLock();
