@@ -62,7 +62,7 @@ class Walk {
     if (const int error = directory_.open(here_.path)) {
       fail(error);
     } else if (options_.follow_links) {
-      os::DirectoryIdentity which;
+      os::FileIdentity which;
       if (directory_.identity(which) == 0 && !entered_.insert(which).second) directory_.close();
     }
     return true;
@@ -82,7 +82,7 @@ class Walk {
     FileType type = found.type;
     if (type == FileType::link && options_.follow_links) {
       FileType target = type;
-      os::DirectoryIdentity which;
+      os::FileIdentity which;
       if (os::look_at(path, true, target, which) == 0) type = target;
     }
     if (type == FileType::directory && here_.depth < options_.max_depth && (!options_.enter || options_.enter(path))) {
@@ -104,7 +104,7 @@ class Walk {
 
   const WalkOptions options_;
   std::vector<Place> to_enter_;
-  std::set<os::DirectoryIdentity> entered_;
+  std::set<os::FileIdentity> entered_;
   os::Directory directory_;
   Place here_{"", 0};
   std::vector<DirectoryEntry> batch_;
@@ -116,7 +116,7 @@ int make_with_parents(const std::string& path, unsigned permissions) noexcept {
   const int error = os::make_directory(path, permissions);
   if (error == -EEXIST) {
     FileType type = FileType::unknown;
-    os::DirectoryIdentity which;
+    os::FileIdentity which;
     return os::look_at(path, true, type, which) == 0 && type == FileType::directory ? 0 : error;
   }
   const std::size_t slash =

@@ -66,14 +66,14 @@ int Directory::read(std::vector<NameInDirectory>& into, bool& end) {
   return 0;
 }
 
-int Directory::identity(DirectoryIdentity& which) const noexcept {
+int Directory::identity(FileIdentity& which) const noexcept {
   struct stat what;
   if (::fstat(fd_.get(), &what) != 0) return errno;
   which = {what.st_dev, what.st_ino};
   return 0;
 }
 
-int look_at(const std::string& path, bool follow, FileType& type, DirectoryIdentity& which) noexcept {
+int look_at(const std::string& path, bool follow, FileType& type, FileIdentity& which) noexcept {
   struct stat what;
   if (::fstatat(AT_FDCWD, path.c_str(), &what, follow ? 0 : AT_SYMLINK_NOFOLLOW) != 0) return errno;
   type = type_of_mode(what.st_mode);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "plait/os/fd.hpp"
+#include "plait/os/file_identity.hpp"
 
 namespace plait::os {
 
@@ -17,13 +18,6 @@ enum class FileType : std::uint8_t { file, directory, link, fifo, socket, charac
 struct NameInDirectory {
   std::string name;  ///< without the directory
   FileType type;     ///< of the name itself, also if it is a link
-};
-
-/// Which directory it is.
-struct DirectoryIdentity {
-  std::uint64_t device = 0;  ///< st_dev
-  std::uint64_t number = 0;  ///< st_ino
-  friend auto operator<=>(const DirectoryIdentity&, const DirectoryIdentity&) = default;
 };
 
 /// A directory that is being read. Its calls block, and give an errno, or 0.
@@ -37,14 +31,14 @@ class Directory {
   /// Adds the next names, without "." and "..", at most some thousands; `end` is set when there are no more.
   int read(std::vector<NameInDirectory>& into, bool& end);
   /// Which one it is.
-  int identity(DirectoryIdentity& which) const noexcept;
+  int identity(FileIdentity& which) const noexcept;
 
  private:
   Fd fd_;
 };
 
 /// What `path` is; `follow`: what the link leads to. An errno, or 0.
-int look_at(const std::string& path, bool follow, FileType& type, DirectoryIdentity& which) noexcept;
+int look_at(const std::string& path, bool follow, FileType& type, FileIdentity& which) noexcept;
 
 // 0, or minus an errno. They block.
 

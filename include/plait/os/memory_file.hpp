@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "plait/os/fd.hpp"
+#include "plait/os/file_identity.hpp"
 
 namespace plait::os {
 
@@ -14,11 +15,7 @@ namespace plait::os {
 class MemoryFile {
  public:
   /// Which file it is, whatever descriptor it came by.
-  struct Identity {
-    /// As stat(2) has them.
-    std::uint64_t device = 0, inode = 0;
-    friend auto operator<=>(const Identity&, const Identity&) = default;
-  };
+  using Identity = FileIdentity;
 
   MemoryFile() noexcept = default;
   MemoryFile(MemoryFile&& other) noexcept { swap(other); }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "plait/os/fd.hpp"
+#include "plait/os/file_identity.hpp"
 
 namespace plait::os {
 
@@ -55,13 +56,6 @@ struct PeerCredentials {
   int pid = 0;       ///< its number
   unsigned uid = 0;  ///< its user
   unsigned gid = 0;  ///< its group
-};
-
-/// Which file a path names; to find it there again.
-struct FileIdentity {
-  std::uint64_t device = 0;  ///< st_dev
-  std::uint64_t inode = 0;   ///< st_ino
-  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
 
 /// A non-blocking, close-on-exec Unix socket. Throws std::system_error.
