@@ -36,7 +36,9 @@ constexpr std::size_t kGranule = 64, kClasses = 16, kBatch = 32, kMost = 2 * kBa
 
 struct Block {
   Block* next;
-  Block* next_batch;  // in the depot: the first block of a batch links to the next batch
+  // In the depot the first block of a batch links to the next batch, and counts its own.
+  Block* next_batch;
+  std::size_t count;
 };
 
 struct FreeList {
@@ -61,7 +63,8 @@ struct Cache {
 
 [[gnu::tls_model("initial-exec")]] constinit thread_local Cache cache;
 
-void give_batch(std::size_t cls, Block* first) noexcept {
+void give_batch(std::size_t cls, Block* first, std::size_t count) noexcept {
+  first->count = count;
   std::scoped_lock guard(depots[cls].lock);
   first->next_batch = depots[cls].batches;
   depots[cls].batches = first;
@@ -72,7 +75,8 @@ struct CacheReturn {
   ~CacheReturn() {
     cache.state = CacheState::gone;
     for (std::size_t cls = 0; cls < kClasses; ++cls) {
-      if (cache.lists[cls].head) give_batch(cls, cache.lists[cls].head);
+      const FreeList& list = cache.lists[cls];
+      if (list.head) give_batch(cls, list.head, kMost - list.room);
       cache.lists[cls] = {};
     }
   }
@@ -105,11 +109,11 @@ void open_cache() noexcept {
       block->next = first;
       first = block;
     }
+    first->count = kBatch;
   }
   FreeList& list = cache.lists[cls];
   list.head = first->next;
-  list.room = kMost;
-  for (Block* b = list.head; b; b = b->next) --list.room;
+  list.room = kMost - (first->count - 1);
   return first;
 }
 
@@ -120,7 +124,7 @@ void spill(std::size_t cls) noexcept {
   list.head = last->next;
   list.room += kBatch;
   last->next = nullptr;
-  give_batch(cls, first);
+  give_batch(cls, first, kBatch);
 }
 
 void push(FreeList& list, Block* block) noexcept {
@@ -133,7 +137,7 @@ void push(FreeList& list, Block* block) noexcept {
 [[gnu::noinline]] void make_room_and_push(std::size_t cls, Block* block) noexcept {
   if (cache.state == CacheState::gone) {
     block->next = nullptr;
-    return give_batch(cls, block);
+    return give_batch(cls, block, 1);
   }
   if (cache.state == CacheState::live) {
     spill(cls);
@@ -155,6 +159,8 @@ void push(FreeList& list, Block* block) noexcept {
     return refill(cls);
   list.head = block->next;
   ++list.room;
+  // Blocks that another thread freed are cold here: the next one is on its way while this one is filled.
+  __builtin_prefetch(list.head, 1);
   return block;
 }
 
