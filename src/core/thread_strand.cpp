@@ -71,9 +71,6 @@ constinit Atomic<std::uint32_t> parked_daemons{0};
 constinit Atomic<bool> one_processor{false};
 [[maybe_unused]] const bool asked = (one_processor.store(os::processor_count() == 1), true);
 
-constexpr int kLeastSpins = 100, kMostSpins = 4000, kSpinsBetweenYields = 64;
-constexpr auto kWorthSpinning = std::chrono::microseconds(100);
-
 }  // namespace
 
 bool has_one_processor() noexcept { return one_processor.load(std::memory_order_relaxed); }
@@ -131,6 +128,10 @@ void ThreadStrand::cancel() noexcept {
   if (aborted) unpark();
 }
 
+void ThreadStrand::wait_for_job() const noexcept {
+  for (int i = 1; job_held_.load(std::memory_order_acquire); ++i) wait_turn(i);
+}
+
 DrivenLoop* ThreadStrand::drive(DrivenLoop* loop) noexcept {
   std::scoped_lock guard(wait_lock);
   if (loop && cancel_called()) loop->cancel_from_outside();
@@ -168,23 +169,20 @@ void Parker::wait_any(std::span<os::FutexWord> words, TimePoint deadline) noexce
 
 bool Parker::spin() noexcept {
   if (has_one_processor()) return false;
-  for (int i = 1; i <= spins_; ++i) {
-    if (take_token()) return true;
-    // Whom we wait for may need this very processor.
-    i % kSpinsBetweenYields == 0 ? yield_processor() : cpu_relax();
+  bool taken = false;
+  for (int left = budget_.spins(); left != 0 && !taken; --left) {
+    cpu_relax();
+    taken = take_token();
   }
-  return false;
+  budget_.found(taken);
+  return taken;
 }
 
-/// Adaptive: a token that came soon after the thread fell asleep was worth a longer spin, for to be woken costs as much
-/// again; a long sleep was not. Judged by the sleep and not by the spin, or two threads that both sleep would never
-/// find out that both could be fast.
-void Parker::learn(Duration slept) noexcept {
-  if (slept < kWorthSpinning) {
-    spins_ = kMostSpins;
-  } else {
-    spins_ = std::max(spins_ - spins_ / 4, kLeastSpins);
-  }
+void Parker::sleep(TimePoint deadline) noexcept {
+  const TimePoint begin = now();
+  wait(deadline);
+  budget_.learn(now() - begin);
+  take_token();
 }
 
 void Parker::park(TimePoint deadline) {
@@ -193,10 +191,18 @@ void Parker::park(TimePoint deadline) {
   if (VirtualClock* clock = test_clock()) [[unlikely]] {
     clock->park(*this, deadline);
   } else if (!spin()) {
-    const TimePoint begin = now();
-    wait(deadline);
-    learn(now() - begin);
-    take_token();
+    sleep(deadline);
+  }
+  pass(Point::park, this);
+}
+
+void Parker::park_at_once(TimePoint deadline) {
+  pass(Point::park, this);
+  if (take_token()) return;
+  if (VirtualClock* clock = test_clock()) [[unlikely]] {
+    clock->park(*this, deadline);
+  } else {
+    sleep(deadline);
   }
   pass(Point::park, this);
 }

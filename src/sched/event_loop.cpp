@@ -161,8 +161,8 @@ void EventLoop::run_ready() {
 /// kernel is not looked at meanwhile, so with something in flight it is a short while.
 bool EventLoop::spin() noexcept {
   if (has_one_processor() || !posts_expected_) return false;
-  const std::uint32_t spins = poller_->in_flight() == 0 ? spins_ : std::min(spins_, kLeastSpins);
-  for (std::uint32_t i = 0; i < spins; ++i) {
+  const int spins = poller_->in_flight() == 0 ? budget_.spins() : SpinBudget::kLeast;
+  for (int left = spins; left != 0; --left) {
     if (inbox_.load(std::memory_order_relaxed)) return take_inbox();
     cpu_relax();
   }
@@ -182,10 +182,9 @@ void EventLoop::sleep() {
     const TimePoint begin = now();
     const bool crowd = timers_.armed() >= kCrowd;
     poller_->wait(crowd ? std::max(deadline, add(last_timers_, kTimerPace)) : deadline);
-    // A post that came soon was worth a longer spin, as in Parker::learn.
     if (take_inbox()) {
       posts_expected_ = true;
-      spins_ = now() - begin < kWorthSpinning ? kMostSpins : std::max(spins_ / 2, kLeastSpins);
+      budget_.learn(now() - begin);
     }
     return;
   }

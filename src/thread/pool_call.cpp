@@ -4,10 +4,13 @@
 // for it, stays there as an empty shell, which whoever takes it throws away: the queue is a third holder of its memory
 // then. A thread that waits for a job makes the call on its own stack, as if it had called the function itself; calls
 // thus lie on top of each other, and a cancel of one that is covered waits until it is on top again.
+//
+// Invariants. [P4] of docs/design/pool.md: a job is decided once. [P8] A thread is cancelled on behalf of a job only
+// while that is the topmost on its stack: who cancels holds the thread to its topmost job meanwhile, and passes the
+// heavy half of a barrier, so that making a call costs one compare-and-swap.
 #include "plait/thread/pool_call.hpp"
 
-#include <mutex>
-
+#include "plait/base/spin_lock.hpp"
 #include "plait/os/stack.hpp"
 
 namespace plait::detail {
@@ -27,8 +30,7 @@ constinit thread_local Current current;
 
 [[gnu::noinline]] Current& this_thread() noexcept { return current; }
 
-bool stack_has_room() noexcept {
-  Current& here = this_thread();
+bool stack_has_room(Current& here) noexcept {
   if (here.calls >= kMostCalls) return false;
   if (here.stack_end == 0) here.stack_end = os::stack_end();
   return stack_pointer() > here.stack_end + kStackForCall;
@@ -38,90 +40,84 @@ bool stack_has_room() noexcept {
 
 void PoolJob::run_work(Work& work) {
   auto& job = static_cast<PoolJob&>(work);
-  if (job.begin()) {
-    job.make_call();
+  ThreadStrand& self = this_thread_strand();
+  if (job.decide(begun_by(self))) {
+    job.make_call(self);
   } else {
     job.leave_queue();
   }
 }
 
-/// False: it was decided while it lay in the queue.
-bool PoolJob::begin() noexcept {
-  ThreadStrand& self = this_thread_strand();
-  const std::scoped_lock guard(lock_);
-  if (phase_ != Phase::queued) return false;
-  phase_ = Phase::begun;
-  thread_ = &self;
+/// False: somebody else has decided, or does so just now.
+bool PoolJob::decide(Phase phase) noexcept {
+  Phase queued = kQueued;
+  // Acquire and release, as what was done for the call before it is seen by who makes it or withdraws it.
+  return phase_.compare_exchange_strong(queued, phase, std::memory_order_acq_rel, std::memory_order_relaxed);
+}
+
+/// The same by somebody who has not taken the job out of its queue, which holds it from then on.
+bool PoolJob::decide_outside_queue(Phase phase) noexcept {
+  if (!decide(kDeciding)) return false;
+  hold_for_queue();
+  // Release pairs with decided().
+  phase_.store(phase, std::memory_order_release);
   return true;
 }
 
+PoolJob::Phase PoolJob::decided() const noexcept {
+  for (int i = 1;; ++i) {
+    const Phase phase = phase_.load(std::memory_order_acquire);
+    if (phase != kDeciding) return phase;
+    wait_turn(i);
+  }
+}
+
 void PoolJob::leave_queue() noexcept {
-  lock_.lock();
-  const bool withdrawn = phase_ == Phase::withdrawn;
-  lock_.unlock();
-  if (withdrawn) drop();  // else the call is made, or has been
+  if (decided() == kWithdrawn) drop();  // else the call is made, or has been
   release_by_queue();
 }
 
-void PoolJob::make_call() {
+void PoolJob::make_call(ThreadStrand& thread) {
   Current& here = this_thread();
   below_ = std::exchange(here.job, this);
   ++here.calls;
-  if (below_) {
-    const std::scoped_lock guard(below_->lock_);
-    below_->covered_ = true;
-    if (below_->cancelled_) thread_->uncancel();
-  }
-  call();
+  thread.turn_to(this);
+  if (below_ && below_->cancelled_.load(std::memory_order_relaxed)) thread.uncancel();
+  call(thread);
 }
 
-void PoolJob::end() noexcept {
-  {
-    const std::scoped_lock guard(lock_);
-    phase_ = Phase::ended;
-    if (cancelled_) thread_->uncancel();
-  }
+void PoolJob::end(ThreadStrand& thread) noexcept {
   Current& here = this_thread();
   here.job = below_;
   --here.calls;
-  if (!below_) return;
-  const std::scoped_lock guard(below_->lock_);
-  below_->covered_ = false;
-  if (below_->cancelled_) thread_->cancel();
+  phase_.store(kEnded, std::memory_order_relaxed);
+  thread.turn_to(below_);
+  if (cancelled_.load(std::memory_order_relaxed)) thread.uncancel();
+  if (below_ && below_->cancelled_.load(std::memory_order_relaxed)) thread.cancel();
 }
 
 void PoolJob::help() {
   PoolWorker* worker = PoolWorker::current();
-  if (!worker || &worker->pool != &pool_ || Scheduler::current() || !stack_has_room()) return;
+  if (!worker || &worker->pool != &pool_ || Scheduler::current() || !stack_has_room(this_thread())) return;
   if (worker->deque.pop_if(*this)) return run_work(*this);
-  {
-    ThreadStrand& self = this_thread_strand();
-    const std::scoped_lock guard(lock_);
-    if (phase_ != Phase::queued) return;
-    hold_for_queue();
-    phase_ = Phase::begun;
-    thread_ = &self;
-  }
-  make_call();
+  ThreadStrand& self = this_thread_strand();
+  if (decide_outside_queue(begun_by(self))) make_call(self);
 }
 
 void PoolJob::cancel() noexcept {
-  {
-    const std::scoped_lock guard(lock_);
-    if (phase_ == Phase::begun && !std::exchange(cancelled_, true) && !covered_) thread_->cancel();
-    if (phase_ != Phase::queued) return;
-    hold_for_queue();
-    phase_ = Phase::withdrawn;
-  }
-  complete_cancelled();
+  if (decide_outside_queue(kWithdrawn)) return complete_cancelled();
+  const Phase phase = decided();
+  if (phase == kWithdrawn || phase == kEnded) return;
+  // [P8] The thread may be through with the call by now, but is still a thread.
+  auto& thread = *reinterpret_cast<ThreadStrand*>(phase);
+  thread.with_job_held([&](const void* job) {
+    if (phase_.load(std::memory_order_relaxed) != phase) return;
+    if (!cancelled_.exchange(true, std::memory_order_relaxed) && job == this) thread.cancel();
+  });
 }
 
 void PoolJob::discard() noexcept {
-  lock_.lock();
-  const bool queued = phase_ == Phase::queued;
-  if (queued) phase_ = Phase::ended;
-  lock_.unlock();
-  if (!queued) return leave_queue();
+  if (!decide(kEnded)) return leave_queue();
   drop();
   complete_cancelled();
 }

@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "plait/base/atomic.hpp"
+#include "plait/base/spin_budget.hpp"
 #include "plait/base/spin_lock.hpp"
 #include "plait/base/time.hpp"
 #include "plait/core/exceptions.hpp"
 #include "plait/core/scope.hpp"
 #include "plait/core/strand.hpp"
+#include "plait/os/process_barrier.hpp"
 
 namespace plait::os {
 struct FutexWord;
@@ -29,6 +31,9 @@ class Parker {
   /// Waits for a token until `deadline`; spins briefly first, as far as that paid off lately, because waking an idle
   /// core costs 25 µs and more. For the owning thread.
   void park(TimePoint deadline);
+  /// The same for a thread that has looked for what it waits for by itself, for `budget()`.
+  void park_at_once(TimePoint deadline);
+  const SpinBudget& budget() const noexcept { return budget_; }
   /// Gives the token. From any thread; the parker's memory is never returned.
   void unpark() noexcept;
 
@@ -41,11 +46,11 @@ class Parker {
 
  private:
   bool spin() noexcept;
-  void learn(Duration slept) noexcept;
+  void sleep(TimePoint deadline) noexcept;
 
   enum : std::uint32_t { empty, token, asleep };
   Atomic<std::uint32_t> word_{empty};
-  int spins_ = 200;
+  SpinBudget budget_;
 };
 
 /// A loop that a thread drives, as whoever cancels the thread sees it.
@@ -74,6 +79,26 @@ class ThreadStrand : public Strand {
   void checkpoint() const {
     if (cancel_called()) [[unlikely]]
       throw Cancelled{};
+  }
+
+  /// The thread turns to `job`, the topmost of several on its stack that may each be cancelled apart; null: to none of
+  /// them. Plain stores, and half of a barrier, whose other half `with_job_held` is. For the thread itself.
+  void turn_to(const void* job) noexcept {
+    job_.store(job, std::memory_order_release);
+    os::light_barrier();
+    if (job_held_.load(std::memory_order_acquire)) [[unlikely]]
+      wait_for_job();
+  }
+  /// Calls `act(job)` while the thread can't turn to another; `act` sees what the thread did before it turned to `job`.
+  /// It must not wait. Costs a system call. From any thread.
+  template <class Act>
+  void with_job_held(Act act) {
+    const std::scoped_lock guard(job_lock_);
+    job_held_.store(true, std::memory_order_relaxed);
+    os::process_barrier();
+    act(job_.load(std::memory_order_acquire));
+    // Release pairs with the acquires of the thread.
+    job_held_.store(false, std::memory_order_release);
   }
 
   /// The three steps of a wait by the strand's own thread. `enqueue()` queues `operation` and says whether it did; a
@@ -105,7 +130,13 @@ class ThreadStrand : public Strand {
   ThreadStrand* next_free = nullptr;
 
  private:
+  void wait_for_job() const noexcept;
+
   Atomic<bool> cancelled_{false};
+  Atomic<bool> job_held_{false};
+  /// Those who hold the job come one after the other.
+  SpinLock job_lock_;
+  Atomic<const void*> job_{nullptr};
   /// Guarded by the wait lock.
   DrivenLoop* driven_ = nullptr;
 };

@@ -59,8 +59,6 @@ class EventLoop final : public Scheduler {
   static void forget_in_copies() noexcept;
 
   static constexpr int kBatch = 64;
-  static constexpr std::uint32_t kLeastSpins = 400, kMostSpins = 4000;
-  static constexpr Duration kWorthSpinning = std::chrono::microseconds(100);
   /// The loop sleeps at most once in this time for a crowd of timers, which is thus served in batches. Fewer timers
   /// than a crowd are not delayed.
   static constexpr std::size_t kCrowd = 64;
@@ -77,7 +75,7 @@ class EventLoop final : public Scheduler {
   TimePoint last_timers_{};
   std::uint32_t turns_ = 0;
   bool posts_expected_ = false;
-  std::uint32_t spins_ = kLeastSpins;
+  SpinBudget budget_;
   Atomic<bool> interrupted_{false};
   Atomic<std::uint64_t> run_number_{0};
   EventLoop* next_free_ = nullptr;

@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "plait/base/spin_lock.hpp"
+#include "plait/base/atomic.hpp"
 #include "plait/core/context.hpp"
 #include "plait/core/frame_allocator.hpp"
 #include "plait/core/future.hpp"
@@ -33,19 +33,24 @@ class PoolJob : public Work {
   void cancel() noexcept;
   /// On a thread that waits for it for ever: makes the call if that thread is a worker and the call has not begun.
   void help();
-  /// The call is over, on the thread that made it; what is destroyed from here on may wait.
-  void end() noexcept;
+  /// The call is over, on `thread`, which made it; what is destroyed from here on may wait.
+  void end(ThreadStrand& thread) noexcept;
 
  private:
-  enum class Phase : std::uint8_t { queued, withdrawn, begun, ended };
+  /// A thread's address, if that has begun the call, or one of these.
+  using Phase = std::uintptr_t;
+  static constexpr Phase kQueued = 0, kDeciding = 1, kWithdrawn = 2, kEnded = 3;
 
   static void run_work(Work& work);
-  bool begin() noexcept;
-  void make_call();
+  static Phase begun_by(ThreadStrand& thread) noexcept { return reinterpret_cast<Phase>(&thread); }
+  bool decide(Phase phase) noexcept;
+  bool decide_outside_queue(Phase phase) noexcept;
+  Phase decided() const noexcept;
+  void make_call(ThreadStrand& thread);
   void leave_queue() noexcept;
 
-  /// The call, which ends with `end()`.
-  virtual void call() = 0;
+  /// The call, which ends with `end(thread)`.
+  virtual void call(ThreadStrand& thread) = 0;
   /// It will never be made.
   virtual void drop() noexcept = 0;
   /// It was withdrawn: completes with Cancelled.
@@ -57,13 +62,9 @@ class PoolJob : public Work {
   PoolScheduler& pool_;
   /// On whose stack this call is made, if it waits for it; null else.
   PoolJob* below_ = nullptr;
-  /// Guards what follows, and each call of `thread_->cancel()`.
-  SpinLock lock_;
-  Phase phase_ = Phase::queued;
-  bool cancelled_ = false;
-  /// Another call is made on its stack just now.
-  bool covered_ = false;
-  ThreadStrand* thread_ = nullptr;
+  Atomic<Phase> phase_{kQueued};
+  /// Set while the thread that makes the call is held [P8].
+  Atomic<bool> cancelled_{false};
 };
 
 /// A call of `F(Args…)` and its result.
@@ -85,15 +86,15 @@ class PoolCall final : public FutureState<R>, public PoolJob, public FrameAlloca
  private:
   void help_here() override { PoolJob::help(); }
 
-  void call() override {
-    Context& context = this_thread_strand().context;
+  void call(ThreadStrand& thread) override {
+    Context& context = thread.context;
     context_ = std::exchange(context, std::move(context_));
     const auto call = [this]() -> R {
       return std::apply([](F& f, Args&... args) -> R { return std::invoke(std::move(f), std::move(args)...); },
                         *parts_);
     };
-    call_into(this->result, call, [this, &context] {
-      end();
+    call_into(this->result, call, [this, &thread, &context] {
+      end(thread);
       parts_.reset();
       context = std::move(context_);
       this->complete();
