@@ -28,7 +28,8 @@ constexpr unsigned kSpares = 1024;
 constexpr std::size_t kBatch = 16;
 /// Every so many pieces of work the queue comes before the own deque, and the oldest of that before the newest.
 constexpr std::uint32_t kFairness = 64;
-constexpr int kRounds = 4;
+/// A look at a deque takes a cache line away from its owner.
+constexpr int kTurnsBetweenLooks = 32;
 /// What a worker keeps of its stack for the transfers of the strands that it runs.
 constexpr std::size_t kStackForHops = 48 * 1024;
 
@@ -69,7 +70,7 @@ PoolScheduler& PoolScheduler::borrow(unsigned size, StartThread start_thread, Po
   pool->io_.begin(start_io, owner);
   pool->size_.store(size, std::memory_order_relaxed);
   pool->closing_ = false;
-  pool->refuses_.store(false, std::memory_order_relaxed);
+  pool->injected_.open();
   pool->begun_.store(false, std::memory_order_relaxed);
   pool->workers_ = std::make_unique<Atomic<PoolWorker*>[]>(size + kSpares);
   for (unsigned i = 0; i < size; ++i) pool->idle_.push_back(*pool->spare_worker());
@@ -118,43 +119,29 @@ bool PoolScheduler::is_here() const noexcept {
 Strand* PoolScheduler::running_here() const noexcept { return is_here() ? PoolWorker::current()->running : nullptr; }
 
 bool PoolScheduler::submit(Work& work) {
-  if (is_here()) {
+  if (PoolWorker* worker = PoolWorker::current(); worker && &worker->pool == this) {
     if (refuses()) return false;
-    push_here(*PoolWorker::current(), work);
+    push_here(*worker, work);
   } else {
     if (!begun_.load(std::memory_order_relaxed)) begin();
-    const std::scoped_lock guard(injection_lock_);
-    if (refuses()) return false;
-    injection_.push(work);
-    injected_.store(injected_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    if (!injected_.offer(work)) return false;
   }
   announce();
   return true;
 }
 
 void PoolScheduler::schedule_shared(Work& work) noexcept {
-  inject(work);
+  injected_.push(work);
   announce();
 }
 
-void PoolScheduler::inject(Work& work) noexcept {
-  const std::scoped_lock guard(injection_lock_);
-  injection_.push(work);
-  injected_.store(injected_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
-
 Work* PoolScheduler::take_injected(PoolWorker& worker) noexcept {
-  if (injected_.load(std::memory_order_relaxed) == 0) return nullptr;
+  if (injected_.empty()) return nullptr;
   Work* batch[kBatch];
-  std::size_t count = 0;
-  {
-    const std::scoped_lock guard(injection_lock_);
-    const std::size_t all = injected_.load(std::memory_order_relaxed);
-    count = std::min(kBatch, (all + size() - 1) / size());
-    for (std::size_t i = 0; i < count; ++i) batch[i] = injection_.pop();
-    injected_.store(all - count, std::memory_order_relaxed);
-  }
+  const std::size_t count = injected_.take(batch, size());
   if (count == 0) return nullptr;
+  // Made by other processors: they come while the first is done.
+  for (std::size_t i = 0; i < count; ++i) __builtin_prefetch(batch[i], 1);
   // The oldest comes last, to be popped first.
   for (std::size_t i = count; i-- > 1;) push_here(worker, *batch[i]);
   if (count > 1) announce();
@@ -166,14 +153,14 @@ Work* PoolScheduler::steal(PoolWorker& worker) noexcept {
   const unsigned begin = ++worker.tick;
   for (unsigned i = 0; i < count; ++i) {
     PoolWorker& victim = *workers_[(begin + i) % count].load(std::memory_order_relaxed);
-    if (&victim == &worker || victim.deque.empty()) continue;
-    if (Work* work = victim.deque.steal()) return work;
+    if (&victim == &worker) continue;
+    if (Work* work = victim.deque.steal_patiently()) return work;
   }
   return nullptr;
 }
 
 bool PoolScheduler::work_visible() const noexcept {
-  if (injected_.load(std::memory_order_relaxed) != 0) return true;
+  if (!injected_.empty()) return true;
   const unsigned count = published_.load(std::memory_order_acquire);
   for (unsigned i = 0; i < count; ++i) {
     if (!workers_[i].load(std::memory_order_relaxed)->deque.empty()) return true;
@@ -182,13 +169,8 @@ bool PoolScheduler::work_visible() const noexcept {
 }
 
 Work* PoolScheduler::withdraw() noexcept {
-  {
-    const std::scoped_lock guard(injection_lock_);
-    if (Work* work = injection_.pop()) {
-      injected_.store(injected_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-      return work;
-    }
-  }
+  Work* injected = nullptr;
+  if (injected_.take({&injected, 1}, 1) == 1) return injected;
   const unsigned count = published_.load(std::memory_order_acquire);
   for (unsigned i = 0; i < count; ++i) {
     WorkDeque& deque = workers_[i].load(std::memory_order_relaxed)->deque;
@@ -223,7 +205,7 @@ void PoolScheduler::work(PoolWorker& worker) {
     } else {
       // One too many: the parent that it would have gone on with is for those who stay [P2].
       if (worker.next) [[unlikely]]
-        inject(*std::exchange(worker.next, nullptr));
+        injected_.push(*std::exchange(worker.next, nullptr));
       sleep(worker);
     }
   }
@@ -260,8 +242,12 @@ Work* PoolScheduler::find(PoolWorker& worker) noexcept {
 Work* PoolScheduler::search(PoolWorker& worker) noexcept {
   if (!std::exchange(worker.searching, true)) searching_.fetch_add(1, std::memory_order_seq_cst);
   expire_timers();
-  for (int round = 0; round < kRounds; ++round) {
-    if (Work* work = steal(worker)) return work;
+  const int spins = has_one_processor() ? 1 : worker.thread->parker.budget().spins();
+  for (int turn = 1; turn <= spins; ++turn) {
+    if (turn % kTurnsBetweenLooks == 1) {
+      if (Work* work = steal(worker)) return work;
+      if (closed() || active_.load(std::memory_order_relaxed) > size()) break;
+    }
     if (Work* work = take_injected(worker)) return work;
     cpu_relax();
   }
@@ -306,11 +292,6 @@ void PoolScheduler::resume(PoolWorker& worker, Strand& strand) {
 }
 
 // ---- The end ----
-
-void PoolScheduler::refuse() noexcept {
-  const std::scoped_lock guard(injection_lock_);
-  refuses_.store(true, std::memory_order_relaxed);
-}
 
 void PoolScheduler::close() noexcept {
   refuse();

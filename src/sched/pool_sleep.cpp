@@ -22,7 +22,7 @@ void PoolScheduler::sleep(PoolWorker& worker) {
   }
   do {
     const TimePoint deadline = keep_time(worker);
-    if (!closed()) worker.thread->parker.park(deadline);
+    if (!closed()) worker.thread->parker.park_at_once(deadline);
     if (deadline != kNever) leave_time(worker);
   } while (!leave_idle(worker));
 }

@@ -3,10 +3,14 @@
 
 #include <new>
 
+#include "plait/base/spin_lock.hpp"
+
 namespace plait::detail {
 namespace {
 
 constexpr std::int64_t kFirstSize = 256;
+/// Turns of some 13 ns: many times what a trivial call takes, and a fraction of what a theft costs both sides.
+constexpr int kPatience = 20;
 
 }  // namespace
 
@@ -49,6 +53,18 @@ Work* WorkDeque::steal() noexcept {
   Work* work = ring_.load(std::memory_order_acquire)->slot(top).load(std::memory_order_relaxed);
   return top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst, std::memory_order_relaxed) ? work
                                                                                                           : nullptr;
+}
+
+Work* WorkDeque::steal_patiently() noexcept {
+  const std::int64_t top = top_.load(std::memory_order_seq_cst);
+  const std::int64_t size = bottom_.load(std::memory_order_seq_cst) - top;
+  if (size <= 0) return nullptr;
+  if (size == 1) {
+    for (int i = 0; i < kPatience; ++i) cpu_relax();
+    // Who takes back the last element moves `top_`.
+    if (top_.load(std::memory_order_relaxed) != top) return nullptr;
+  }
+  return steal();
 }
 
 }  // namespace plait::detail

@@ -39,6 +39,17 @@ TEST(WorkDeque, GivesItsOwnerTheNewestAndThievesTheOldest) {
   EXPECT_EQ(deque.steal(), nullptr);
 }
 
+TEST(WorkDeque, APatientThiefTakesASinglePieceThatStays) {
+  WorkDeque deque;
+  Piece pieces[3];
+  EXPECT_EQ(deque.steal_patiently(), nullptr);
+  for (Piece& piece : pieces) ASSERT_TRUE(deque.push(piece));
+  EXPECT_EQ(deque.steal_patiently(), &pieces[0]);
+  EXPECT_EQ(deque.steal_patiently(), &pieces[1]);
+  EXPECT_EQ(deque.steal_patiently(), &pieces[2]);
+  EXPECT_EQ(deque.steal_patiently(), nullptr);
+}
+
 TEST(WorkDeque, TakesAPieceBackOnlyIfItIsTheNewest) {
   WorkDeque deque;
   Piece a, b;

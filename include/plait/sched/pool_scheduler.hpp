@@ -10,6 +10,7 @@
 #include "plait/core/nursery.hpp"
 #include "plait/core/scheduler.hpp"
 #include "plait/os/process_barrier.hpp"
+#include "plait/sched/injection_queue.hpp"
 #include "plait/sched/pool_io.hpp"
 #include "plait/sched/pool_worker.hpp"
 #include "plait/sched/timer_wheel.hpp"
@@ -39,14 +40,14 @@ class PoolScheduler final : public Scheduler, public Crew {
   [[nodiscard]] bool start(Make make) {
     if (!begun_.load(std::memory_order_relaxed)) begin();
     const HomeGuard guard(&home_lock_);
-    if (refuses_.load(std::memory_order_relaxed) && (closed() || !is_here())) return false;
+    if (refuses() && (closed() || !is_here())) return false;
     schedule(make());
     return true;
   }
   /// The same for the calling thread's own worker. `announce` follows the last of several.
   void push_here(PoolWorker& worker, Work& work) noexcept {
     if (!worker.deque.push(work)) [[unlikely]]
-      inject(work);
+      injected_.push(work);
   }
   void announce() noexcept {
     // Who goes to sleep leaves `active_`, passes the other half of the barrier, and looks at all queues again [P1].
@@ -67,8 +68,8 @@ class PoolScheduler final : public Scheduler, public Crew {
   Nursery& tasks() noexcept { return tasks_; }
 
   /// From now on `submit` and, for strangers, `start` are refused.
-  void refuse() noexcept;
-  bool refuses() const noexcept { return refuses_.load(std::memory_order_relaxed); }
+  void refuse() noexcept { injected_.close(); }
+  bool refuses() const noexcept { return injected_.closed(); }
   /// From now on the pool ends when nothing is queued, runs or waits: then `closed`, and the workers return.
   void close() noexcept;
   /// The call that the calling thread makes ends the program, and will not return.
@@ -96,7 +97,6 @@ class PoolScheduler final : public Scheduler, public Crew {
 
   /// Gets the first thread, so that a caller learns if there is none.
   void begin();
-  void inject(Work& work) noexcept;
   Work* take_injected(PoolWorker& worker) noexcept;
   Work* steal(PoolWorker& worker) noexcept;
   Work* search(PoolWorker& worker) noexcept;
@@ -127,11 +127,8 @@ class PoolScheduler final : public Scheduler, public Crew {
   alignas(64) Atomic<unsigned> active_{0};
   Atomic<unsigned> searching_{0};
 
-  /// Work from outside, and of strands that were woken: first in, first out.
-  alignas(64) SpinLock injection_lock_;
-  WorkQueue injection_;
-  Atomic<std::size_t> injected_{0};
-  Atomic<bool> refuses_{false};
+  /// Work from outside, and strands that were woken. Closed once the pool refuses work.
+  alignas(64) InjectionQueue injected_;
   /// A thread was started.
   Atomic<bool> begun_{false};
 

@@ -54,6 +54,9 @@ class WorkDeque {
 
   /// The oldest, or null if there is none or somebody else was faster. Any thread.
   Work* steal() noexcept;
+  /// The same for a thief in no hurry, who leaves a single element that is taken back soon to its owner: the fastest
+  /// that can happen to work which its maker waits for. Any thread.
+  Work* steal_patiently() noexcept;
   /// Any thread.
   bool empty() const noexcept {
     return top_.load(std::memory_order_seq_cst) >= bottom_.load(std::memory_order_seq_cst);
