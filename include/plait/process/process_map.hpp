@@ -97,7 +97,8 @@ struct MapChunk {
 /// The results of `ProcessPool::map`: an input range for plain threads, `next()` for tasks; for one consumer at a time.
 /// A call that threw throws when its result is due; the results after it can still be had. A chunk whose process died
 /// throws WorkerDied once, for all of it. An input that throws ends the results, and its exception comes after the last
-/// of them. Destroying it before the end cancels what is still to come.
+/// of them; so does the refusal of a pool that was shut down meanwhile. Destroying it before the end cancels what is
+/// still to come.
 template <class F, std::ranges::input_range R>
 class ProcessMapResults {
   using Element = std::ranges::range_value_t<R>;
@@ -241,7 +242,14 @@ class ProcessMapResults {
       if (elements.empty()) return;
       auto chunk = std::make_shared<Chunk>();
       chunk->size = elements.size();
-      chunk->future = submit_(f_, std::move(elements));
+      try {
+        chunk->future = submit_(f_, std::move(elements));
+      } catch (...) {
+        input_over_ = true;
+        if (out_.empty()) throw;
+        input_error_ = std::current_exception();
+        return;
+      }
       in_flight_ += chunk->size;
       out_.push_back(chunk);
       if (ordered_) continue;

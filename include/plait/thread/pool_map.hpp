@@ -28,7 +28,8 @@ namespace plait {
 
 /// The results of `ThreadPool::map`: an input range for plain threads, `next()` for tasks; for one consumer at a time.
 /// A call that threw throws when its result is due; the results after it can still be had. An input that throws ends
-/// the results, and its exception comes after the last of them.
+/// the results, and its exception comes after the last of them; so does the refusal of a pool that was shut down
+/// meanwhile. It must not outlive the pool.
 ///
 /// Destroying it before the end cancels the calls that have not begun, and those that run at their next wait. In a
 /// plain thread it waits for these, because they look at the caller's range; on a loop the elements were copied, and
@@ -106,9 +107,8 @@ class MapResults {
       while (next != end) {
         try {
           for (; next != end; ++next, ++at) append(chunk.values, static_cast<Argument>(*next));
-        } catch (const Cancelled&) {
-          throw;  // all of the chunk
         } catch (...) {
+          if (detail::this_thread_strand().cancel_called()) throw;  // all of the chunk
           chunk.errors.emplace_back(at++, std::current_exception());
           ++next;
         }
@@ -256,7 +256,16 @@ class MapResults {
       in_flight_ += chunk->size();
       out_.push_back(chunk);
       const auto call = [shared = shared_, chunk] { shared->call(*chunk); };
-      chunk->future = pool_->submit(call);
+      try {
+        chunk->future = pool_->submit(call);
+      } catch (...) {
+        out_.pop_back();
+        in_flight_ -= chunk->size();
+        input_over_ = true;
+        if (out_.empty()) throw;
+        input_error_ = std::current_exception();
+        return;
+      }
       if (options_.ordered) continue;
       const auto tell = [shared = shared_, chunk] { static_cast<void>(shared->done.try_put(chunk)); };
       chunk->future.add_done_callback(tell);
