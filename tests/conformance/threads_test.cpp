@@ -4,6 +4,7 @@
 // test names its source. Those about the program's end are programs of their own, in tests/thread/exit_test.cpp and
 // exit_matrix_test.cpp; README.md says which.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,6 +21,7 @@
 #include "plait/testing.hpp"
 #include "support/build.hpp"
 #include "support/child_process.hpp"
+#include "support/forked.hpp"
 #include "support/tasks.hpp"
 
 namespace plait {
@@ -221,6 +223,37 @@ TEST(Threads, OfTheParentAreNotAliveInAForkedChildWhoseMainThreadIsTheOneThatFor
   stop.release();
   other.join();
   dummy.join();
+}
+
+// After a fork the locks of the runtime are as new, whatever the other threads did meanwhile: threading._after_fork,
+// ThreadTests.test_reinit_tls_after_fork, lock_tests.py: EventTests.test_reset_internal_locks
+TEST(Threads, OfTheParentMayBeAnywhereInPlaitWhenItForks) {
+  PLAIT_TEST_NEEDS_FORK();
+  std::atomic<bool> stop{false};
+  const auto sleeps = []() -> Task<> { co_await gather(sleep(0s), sleep(0s)); };
+  std::thread noise[] = {std::thread([&] {
+                           while (!stop) {
+                             ThreadPool pool(1);
+                             pool.submit([] {}).result();
+                           }
+                         }),
+                         std::thread([&] {
+                           while (!stop) run(sleeps());
+                         }),
+                         std::thread([&] {
+                           while (!stop) std::thread([&] { sync_wait(sleeps()); }).join();
+                         })};
+  for (int i = 0; i < rounds(300) && !HasFailure(); ++i) {
+    EXPECT_TRUE(in_forked_child([&] {
+      ::alarm(30);
+      ThreadPool own(1);
+      const int sum = own.submit([] { return 2; }).result() + spawn_thread([] { return 3; }).result();
+      run(sleeps());
+      return sum == 5;
+    }));
+  }
+  stop = true;
+  for (std::thread& thread : noise) thread.join();
 }
 
 // ThreadTests.test_no_refcycle_through_target
