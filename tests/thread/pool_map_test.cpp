@@ -283,6 +283,17 @@ TEST(PoolMap, WithoutOrderResultsComeAsTheyAreDone) {
   EXPECT_EQ(pool.submit(sum_inside).result(), 332'833'500);
 }
 
+TEST(PoolMap, ItsResultsMayBeMovedBeforeTheyAreBegun) {
+  ThreadPool pool(2);
+  auto first = pool.map(square, numbers(100));
+  auto second = std::move(first);
+  EXPECT_EQ(first.left(), 0u);
+  EXPECT_EQ(second.left(), 100u);
+  EXPECT_THROW(first.begin(), std::logic_error);
+  first = std::move(second);
+  expect_squares(first, 100);
+}
+
 TEST(PoolMap, RefusesAChunkThatDoesNotFitItsBuffer) {
   ThreadPool pool(1);
   const std::vector<int> xs = numbers(10);
