@@ -13,7 +13,6 @@
 #include <thread>
 #include <vector>
 
-#include "plait/os/processors.hpp"
 #include "plait/plait.hpp"
 #include "plait/testing/virtual_time.hpp"
 #include "support/build.hpp"
@@ -176,10 +175,6 @@ TEST(ExecutorConformance, ThreadsAreNamedAfterTheirPool) {  // test_thread_names
   EXPECT_TRUE(of_one.starts_with("pool") && of_one.ends_with("-1")) << of_one;
   EXPECT_TRUE(of_another.starts_with("pool") && of_another.ends_with("-1")) << of_another;
   EXPECT_NE(of_one, of_another);
-}
-
-TEST(ExecutorConformance, ASizeThatIsNotGivenIsThatOfTheMachine) {  // test_default_workers, but without the 4 more
-  EXPECT_EQ(ThreadPool().size(), static_cast<int>(os::usable_processors()));
 }
 
 TEST(ExecutorConformance, AMapMakesItsCallsWithoutBeingIterated) {  // test_map_submits_without_iteration, issue 11777

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <semaphore>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -86,6 +87,9 @@ TEST(Threads, DoVariousThingsOnStacksOfAnySize) {
       threads.back().start();
       EXPECT_NE(threads.back().native_id(), 0);
     }
+    std::set<std::uint64_t> idents{current_thread().ident()};
+    for (const Thread& t : threads) idents.insert(t.ident());
+    EXPECT_EQ(idents.size(), 11u);
     for (Thread& t : threads) {
       t.join();
       EXPECT_FALSE(t.is_alive());
@@ -162,6 +166,9 @@ TEST(Threads, AreJoinedForATimeThatMayPass) {
   lock.lock();
   Thread thread([&] { std::scoped_lock guard(lock); });
   thread.start();
+  EXPECT_FALSE(thread.join(-1s));  // a time that has passed
+  EXPECT_FALSE(thread.join(0s));
+  EXPECT_EQ(time.elapsed(), 0s);
   EXPECT_FALSE(thread.join(10ms));
   EXPECT_TRUE(thread.is_alive());
   lock.unlock();
