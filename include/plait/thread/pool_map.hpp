@@ -301,7 +301,8 @@ class MapState {
 /// The results of `ThreadPool::map`: an input range for plain threads, `next()` for tasks; for one consumer at a time.
 /// A call that threw throws when its result is due; the results after it can still be had. An input that throws ends
 /// the results, and its exception comes after the last of them; so does the refusal of a pool that was shut down
-/// meanwhile. It may be moved before it is begun, and must not outlive the pool.
+/// meanwhile. It may be moved before it is begun, and must not outlive the pool. An Executor of your own may give one,
+/// too: it needs `submit` and `size`.
 ///
 /// Destroying it before the end cancels the calls that have not begun, and those that run at their next wait. In a
 /// plain thread it waits for these, because they look at the caller's range; on a loop the elements were copied, and
