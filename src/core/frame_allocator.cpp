@@ -12,6 +12,7 @@
 #include <new>
 
 #include "plait/base/spin_lock.hpp"
+#include "plait/os/shared_memory.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define PLAIT_PLAIN_NEW 1
@@ -53,6 +54,13 @@ struct Depot {
 };
 
 constinit Depot depots[kClasses];
+
+/// Another thread may have been at one: the child begins with none.
+[[gnu::constructor(os::kWatchForks)]] void watch_forks() {
+  os::in_each_forked_child([] {
+    for (Depot& depot : depots) new (&depot) Depot;
+  });
+}
 
 enum class CacheState : unsigned char { unused, live, gone };
 

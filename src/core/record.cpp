@@ -34,7 +34,6 @@ struct Registry {
   Atomic<RegistryHeader*> header{nullptr};
   Atomic<std::uint64_t> last_id{0};
   SpinLock lock;
-  bool watches_forks = false;
   bool refused = false;
   std::size_t size = 0;
   /// Records behind which there is memory.
@@ -124,15 +123,15 @@ void after_fork() noexcept {
   const std::uint64_t last_id = registry.last_id.load(std::memory_order_relaxed);
   new (&registry) Registry;
   registry.last_id.store(last_id, std::memory_order_relaxed);  // the parent's ids are not given again
-  registry.watches_forks = true;
   cache = {.state = cache.state};
   if (inherited) os::replace_by_private_memory(inherited, size);
   if (self) self->record = open_record(true, {name, length}, nullptr, nullptr);
 }
 
+[[gnu::constructor(os::kWatchForks)]] void watch_forks() { os::in_each_forked_child(&after_fork); }
+
 /// All that follows is called with the lock held.
 void map_registry() noexcept {
-  if (!std::exchange(registry.watches_forks, true)) os::in_each_forked_child(&after_fork);
   for (const bool as_file : {true, false}) {
     for (const std::size_t size : kSizes) {
       void* memory = as_file ? os::map_memory_file("plait-strands", size) : os::map_private_memory(size);

@@ -25,6 +25,11 @@ struct Pool {
 };
 constinit Pool pool;
 
+/// Another thread may have been at it: the child makes new ones.
+[[gnu::constructor(os::kWatchForks)]] void watch_forks() {
+  os::in_each_forked_child([] { new (&pool) Pool; });
+}
+
 [[gnu::tls_model("initial-exec")]] constinit thread_local ThreadStrand* own_strand = nullptr;
 
 void return_strand(void* returned) {

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <string>
 
 #include "plait/base/contract.hpp"
@@ -36,7 +37,7 @@ constinit LoopPool loop_pool;
 void EventLoop::forget_in_copies() noexcept {
   static const bool once = [] {
     os::in_each_forked_child([] {
-      loop_pool.free = nullptr;
+      new (&loop_pool) LoopPool;  // another thread may have been at it
       set_current(nullptr);
     });
     return true;
@@ -48,6 +49,7 @@ EventLoop::EventLoop(std::unique_ptr<Poller> poller) : poller_(std::move(poller)
 EventLoop::~EventLoop() = default;
 
 EventLoop& EventLoop::borrow(std::string_view choice) {
+  forget_in_copies();
   const std::string_view poller = poller_name(choice);
   const Strand& me = this_thread_strand();
   {
@@ -64,7 +66,6 @@ EventLoop& EventLoop::borrow(std::string_view choice) {
       return loop;
     }
   }
-  forget_in_copies();
   return *new EventLoop(make_poller(poller));
 }
 

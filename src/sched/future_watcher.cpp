@@ -104,6 +104,7 @@ FutureWatcher::FutureWatcher(const std::vector<FutureStateBase*>& futures) {
 }
 
 FutureWatcher::~FutureWatcher() {
+  if (!watches_) return;
   Watches& w = *watches_;
   std::size_t given_up = 1;
   for (Watch& watch : w.all) {
@@ -123,6 +124,7 @@ FutureWatcher::~FutureWatcher() {
 }
 
 std::size_t FutureWatcher::left() const noexcept {
+  if (!watches_) return 0;
   std::scoped_lock guard(watches_->lock);
   return watches_->left;
 }

@@ -18,6 +18,7 @@
 #include <array>
 #include <cstdint>
 #include <mutex>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -38,6 +39,13 @@ struct alignas(64) DescriptorLock {
   SpinLock lock;
 };
 constinit std::array<DescriptorLock, kLocks> descriptor_locks{};
+
+/// Another thread may have held one.
+[[gnu::constructor(os::kWatchForks)]] void watch_forks() {
+  os::in_each_forked_child([] {
+    for (DescriptorLock& one : descriptor_locks) new (&one) DescriptorLock;
+  });
+}
 
 bool is_foreign(const IoOperation& operation) noexcept { return operation.kind <= IoOperation::Kind::writable; }
 

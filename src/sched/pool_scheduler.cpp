@@ -14,8 +14,10 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 
 #include "plait/base/contract.hpp"
+#include "plait/os/shared_memory.hpp"
 
 namespace plait::detail {
 namespace {
@@ -38,6 +40,11 @@ struct FreePools {
   PoolScheduler* first = nullptr;
 };
 constinit FreePools free_pools;
+
+/// Another thread may have been at one: the child makes new ones.
+[[gnu::constructor(os::kWatchForks)]] void watch_forks() {
+  os::in_each_forked_child([] { new (&free_pools) FreePools; });
+}
 
 }  // namespace
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // What CPython's test_concurrent_futures asks of an executor, asked of ThreadPool: executor.py, test_shutdown.py,
-// test_thread_pool.py, test_deadlock.py. Those of map are in tests/thread/, and test_idle_thread_reuse is
-// PoolLife.StartsThreadsAsTheyAreNeeded.
+// test_thread_pool.py, test_init.py, test_deadlock.py. More of map is in tests/thread/pool_map_test.cpp, and
+// test_idle_thread_reuse is PoolLife.StartsThreadsAsTheyAreNeeded.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -15,6 +15,8 @@
 
 #include "plait/plait.hpp"
 #include "plait/testing/virtual_time.hpp"
+#include "support/build.hpp"
+#include "support/child_process.hpp"
 
 namespace plait {
 namespace {
@@ -156,13 +158,128 @@ TEST(ExecutorConformance, AResultWithATimeoutDoesNotCancelTheCall) {  // test_re
   EXPECT_EQ(f.result(), 5);
 }
 
-TEST(ExecutorConformance, ADroppedPoolLetsItsCallsEnd) {  // test_del_shutdown, test_thread_names_assigned
+TEST(ExecutorConformance, ADroppedPoolLetsItsCallsEnd) {  // test_del_shutdown, test_hang_issue12364
   std::vector<Future<int>> futures;
   {
     ThreadPool pool({.size = 2, .name = "special"});
     for (int i = 0; i < 20; ++i) futures.push_back(pool.submit([i] { return i; }));
   }
   for (int i = 0; i < 20; ++i) EXPECT_EQ(futures[static_cast<std::size_t>(i)].result(), i);
+}
+
+TEST(ExecutorConformance, ThreadsAreNamedAfterTheirPool) {  // test_thread_names_assigned, test_thread_names_default
+  const auto name = [] { return current_thread().name(); };
+  ThreadPool special({.size = 1, .name = "special"}), one(1), another(1);
+  EXPECT_EQ(special.submit(name).result(), "special-1");
+  const std::string of_one = one.submit(name).result(), of_another = another.submit(name).result();
+  EXPECT_TRUE(of_one.starts_with("pool") && of_one.ends_with("-1")) << of_one;
+  EXPECT_TRUE(of_another.starts_with("pool") && of_another.ends_with("-1")) << of_another;
+  EXPECT_NE(of_one, of_another);
+}
+
+TEST(ExecutorConformance, AMapMakesItsCallsWithoutBeingIterated) {  // test_map_submits_without_iteration, issue 11777
+  std::atomic<int> finished{0};
+  const std::vector<int> inputs(10);
+  ThreadPool pool(2);
+  auto results = pool.map([&](int) { ++finished; }, inputs, {.buffersize = 10});
+  pool.shutdown();
+  EXPECT_EQ(finished, 10);
+  int given = 0;
+  for ([[maybe_unused]] auto nothing : results) ++given;
+  EXPECT_EQ(given, 10);
+}
+
+TEST(ExecutorConformance, AMapMayBeLeftAsThePoolIsShutDown) {  // test_shutdown_race_issue12456
+  for (int round = 0; round < 100; ++round) {
+    ThreadPool pool(2);
+    {
+      const std::vector<int> inputs(3, 2);
+      auto results = pool.map([](int n) { return n; }, inputs);
+    }
+    pool.shutdown();
+  }
+}
+
+TEST(ExecutorConformance, TheTimeOfAMapCountsFromItsBeginning) {  // test_map_timeout
+  testing::VirtualTime time;
+  ThreadPool pool(3);
+  int given = 0;
+  {
+    const std::vector<int> seconds{0, 0, 6};
+    auto results = pool.map([](int n) { sleep_for(std::chrono::seconds(n)); }, seconds);
+    const auto all = [&]() -> Task<> {
+      while ((co_await results.next()).has_value()) ++given;
+    };
+    EXPECT_THROW(sync_wait(timeout(5s, all())), TimeoutError);
+  }  // which cancels the one that sleeps
+  EXPECT_EQ(given, 2);
+  EXPECT_EQ(time.elapsed(), 5s);
+}
+
+TEST(ExecutorConformance, AMapThatTimesOutCancelsTheCallItWaitsForAndThoseBehindIt) {
+  // test_executor_map_current_future_cancel
+  std::string log;
+  ThreadPool pool(1);
+  Gate gate;
+  const auto call = [&](const std::string& name) {
+    log += name + " begins;";
+    gate.wait();
+    log += name + " ends;";
+  };
+  Future<void> first = pool.submit(call, "first");
+  gate.until(1);
+  {
+    const std::vector<std::string> names{"second", "third"};
+    auto results = pool.map(call, names);
+    EXPECT_THROW(static_cast<void>(sync_wait(timeout(0s, results.next()))), TimeoutError);
+  }
+  gate.open.set();
+  first.result();
+  pool.shutdown();
+  EXPECT_EQ(log, "first begins;first ends;");
+}
+
+TEST(ExecutorConformance, AMapHoldsNoResultThatItGave) {  // test_free_reference, issue 14406
+  ThreadPool pool(2);
+  const std::vector<int> inputs(10);
+  const auto make = [](int) { return std::make_shared<int>(1); };
+  for (auto& result : pool.map(make, inputs)) {
+    const std::weak_ptr<int> watched = result;
+    std::move(result).reset();
+    EXPECT_TRUE(watched.expired());
+  }
+  std::weak_ptr<int> before;
+  for (auto& result : pool.map(make, inputs, {.chunksize = 1})) {
+    EXPECT_TRUE(before.expired());
+    before = result;
+  }
+  auto results = pool.map(make, inputs);
+  plait::run([&]() -> Task<> {
+    for (int i = 0; i < 10; ++i) {
+      std::optional<std::shared_ptr<int>> result = co_await results.next();
+      EXPECT_EQ(result->use_count(), 1);
+    }
+  });
+}
+
+TEST(ExecutorConformance, ACallMayFork) {  // test_process_fork_from_a_threadpool, test_hang_global_shutdown_lock
+  ThreadPool pool(1), busy(1);
+  std::atomic<bool> stop{false};
+  Future<void> submits = busy.submit([&] {
+    while (!stop) busy.submit([] {}).result();
+  });
+  for (int round = 0; round < test::rounds(50); ++round) {
+    const auto forks = [] {
+      return test::in_forked_child([] {
+        if (test::kSanitized) return true;  // ThreadSanitizer starts no threads there
+        ThreadPool own(1);
+        return own.submit([] { return 2; }).result() == 2;
+      });
+    };
+    EXPECT_TRUE(pool.submit(forks).result());
+  }
+  stop = true;
+  submits.result();
 }
 
 TEST(ExecutorConformance, ACallMaySubmitWhileThePoolIsShutDown) {  // test_hang_gh83386, test_shutdown_deadlock

@@ -4,12 +4,14 @@
 // test names its source. Those about the program's end are programs of their own, in tests/thread/exit_test.cpp and
 // exit_matrix_test.cpp; README.md says which.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <semaphore>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -84,6 +86,9 @@ TEST(Threads, DoVariousThingsOnStacksOfAnySize) {
       threads.back().start();
       EXPECT_NE(threads.back().native_id(), 0);
     }
+    std::set<std::uint64_t> idents{current_thread().ident()};
+    for (const Thread& t : threads) idents.insert(t.ident());
+    EXPECT_EQ(idents.size(), 11u);
     for (Thread& t : threads) {
       t.join();
       EXPECT_FALSE(t.is_alive());
@@ -160,6 +165,9 @@ TEST(Threads, AreJoinedForATimeThatMayPass) {
   lock.lock();
   Thread thread([&] { std::scoped_lock guard(lock); });
   thread.start();
+  EXPECT_FALSE(thread.join(-1s));  // a time that has passed
+  EXPECT_FALSE(thread.join(0s));
+  EXPECT_EQ(time.elapsed(), 0s);
   EXPECT_FALSE(thread.join(10ms));
   EXPECT_TRUE(thread.is_alive());
   lock.unlock();
@@ -221,6 +229,37 @@ TEST(Threads, OfTheParentAreNotAliveInAForkedChildWhoseMainThreadIsTheOneThatFor
   stop.release();
   other.join();
   dummy.join();
+}
+
+// After a fork the locks of the runtime are as new, whatever the other threads did meanwhile: threading._after_fork,
+// ThreadTests.test_reinit_tls_after_fork, lock_tests.py: EventTests.test_reset_internal_locks
+TEST(Threads, OfTheParentMayBeAnywhereInPlaitWhenItForks) {
+  if (test::kSanitized) GTEST_SKIP() << "a sanitizer has locks of its own, which the child may find held";
+  std::atomic<bool> stop{false};
+  const auto sleeps = []() -> Task<> { co_await gather(sleep(0s), sleep(0s)); };
+  std::thread noise[] = {std::thread([&] {
+                           while (!stop) {
+                             ThreadPool pool(1);
+                             pool.submit([] {}).result();
+                           }
+                         }),
+                         std::thread([&] {
+                           while (!stop) run(sleeps());
+                         }),
+                         std::thread([&] {
+                           while (!stop) std::thread([&] { sync_wait(sleeps()); }).join();
+                         })};
+  for (int i = 0; i < 300 && !HasFailure(); ++i) {
+    EXPECT_TRUE(in_forked_child([&] {
+      ::alarm(30);
+      ThreadPool own(1);
+      const int sum = own.submit([] { return 2; }).result() + spawn_thread([] { return 3; }).result();
+      run(sleeps());
+      return sum == 5;
+    }));
+  }
+  stop = true;
+  for (std::thread& thread : noise) thread.join();
 }
 
 // ThreadTests.test_no_refcycle_through_target

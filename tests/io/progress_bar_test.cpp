@@ -137,6 +137,34 @@ TEST(ProgressBar, FollowsATerminalThatBecomesNarrow) {
   EXPECT_TRUE(screen.clean());
 }
 
+TEST(ProgressBar, SeveralStayInTheirRowsHoweverNarrowTheTerminalIs) {
+  for (const bool utf8 : {true, false}) {
+    for (int columns = 1; columns <= 20; ++columns) {
+      TestScreen screen(columns);
+      screen.look_like.utf8 = utf8;
+      testing::VirtualTime time;
+      {
+        ProgressBar a({.title = "数据 and a good deal more", .total = 300}), b({.title = "b", .unit = "байт"});
+        ProgressBar c({.total = 1'000'000'000'000, .unit_scale = 1000, .leave = false});
+        for (int i = 0; i < 5; ++i) {
+          for (ProgressBar* bar : {&a, &b, &c}) {
+            sleep_for(100ms);
+            bar->advance(60);
+            ASSERT_EQ(screen.lines().size(), 3u) << columns << " columns";
+            for (const std::string& line : screen.lines()) {
+              ASSERT_LE(detail::display_width(line), columns);
+              ASSERT_FALSE(line.empty());
+            }
+            ASSERT_EQ(screen.terminal.wraps, 0) << columns << " columns";
+          }
+        }
+      }
+      EXPECT_EQ(screen.lines().size(), 2u) << columns << " columns";
+      EXPECT_TRUE(screen.clean()) << columns << " columns";
+    }
+  }
+}
+
 TEST(ProgressBar, InOneColumnTheRowsAreErasedToo) {
   TestScreen screen(1);
   testing::VirtualTime time;
@@ -189,6 +217,26 @@ TEST(ProgressBar, ADumbTerminalShowsOneBarWithoutControlSequences) {
   }
   EXPECT_EQ(screen.lines().size(), 1u);
   EXPECT_TRUE(screen.clean());
+}
+
+TEST(ProgressBar, ADumbTerminalMayBeOfAnyWidth) {
+  for (int columns = 1; columns <= 20; ++columns) {
+    TestScreen screen(columns);
+    screen.look_like.moves_cursor = false;
+    testing::VirtualTime time;
+    {
+      ProgressBar a({.title = "数据 and more", .total = 300}), b({.title = "b"});
+      for (int i = 0; i < 5; ++i) {
+        sleep_for(100ms);
+        a.advance(60);
+        b.advance();
+        ASSERT_EQ(screen.lines().size(), 1u) << columns << " columns";
+        ASSERT_EQ(screen.terminal.wraps, 0) << columns << " columns";
+      }
+    }
+    EXPECT_EQ(screen.lines().size(), 2u) << columns << " columns";
+    EXPECT_TRUE(screen.clean()) << columns << " columns";
+  }
 }
 
 TEST(ProgressBar, TheRateFollowsTheLastSecondsAndSlowItemsAreSmoothed) {

@@ -318,7 +318,7 @@ TEST(ProgressOfTasks, ThreadsWaitForTheSameNext) {
   EXPECT_TRUE(screen.clean());
 }
 
-/// As the result of a map will be: a range for threads, and `next()` for tasks.
+/// As the results of a map are: a range for threads, and `next()` for tasks.
 class Both {
  public:
   explicit Both(int n) : left_(n) {}
@@ -345,6 +345,35 @@ TEST(ProgressOfTasks, ARangeThatHasNextServesBoth) {
   });
   EXPECT_EQ(sum, 9);
   EXPECT_EQ(screen.lines(), (Lines{"r: 100%|██████| [00:00<00:00]", "n: 100%|██████| [00:00<00:00]"}));
+}
+
+TEST(ProgressOfPools, GoesRoundAMapAndAsCompletedThatHaveNoName) {
+  TestScreen screen(30);
+  ThreadPool pool(2);
+  const std::vector<int> xs{1, 2, 3};
+  const auto twice = [](int x) { return 2 * x; };
+  int sum = 0;
+  for (const int y : progress(pool.map(twice, xs), {.title = "map"})) sum += y;
+  for (const int y : progress(pool.map(twice, std::vector{4, 5}, {.ordered = false}), {.title = "own"})) sum += y;
+  std::vector<Future<int>> futures;
+  for (const int x : xs) futures.push_back(pool.submit(twice, x));
+  for (const auto& future : progress(as_completed(futures), {.title = "done"})) sum += future.result();
+  run([&]() -> Task<> {
+    auto p = progress(pool.map(twice, xs), {.title = "next"});
+    while (auto y = co_await p.next()) sum += *y;
+    auto q = progress(as_completed(futures), {.title = "tasks"});
+    for (bool more = true; more;) {
+      const auto* future = co_await q.next();
+      more = future != nullptr;
+      if (more) sum += co_await *future;
+    }
+    co_await pool.close();
+  });
+  EXPECT_EQ(sum, 4 * 12 + 18);
+  Lines titles;
+  for (const std::string& line : screen.lines()) titles.push_back(line.substr(0, line.find(" <")));
+  EXPECT_EQ(titles, (Lines{"map: 100%", "own: 100%", "done: 100%", "next: 100%", "tasks: 100%"}));
+  EXPECT_TRUE(screen.clean());
 }
 
 }  // namespace

@@ -292,6 +292,22 @@ TEST(ProcessPool, AMapTakesOnlySoMuchFromItsInput) {  // test_map_buffersize_on_
   EXPECT_LE(taken, 14);
 }
 
+TEST(ProcessPool, AMapWhosePoolIsShutDownGivesWhatWasSubmittedAndThenTheRefusal) {
+  for (const bool ordered : {true, false}) {
+    ProcessPool pool(2);
+    auto results = pool.map(add_one, std::views::iota(0, 20), {.chunksize = 1, .buffersize = 4, .ordered = ordered});
+    auto at = results.begin();
+    pool.shutdown();
+    std::set<int> seen;
+    EXPECT_THROW(
+        {
+          for (; at != results.end(); ++at) seen.insert(*at);
+        },
+        std::logic_error);
+    EXPECT_EQ(seen, (std::set{1, 2, 3, 4}));
+  }
+}
+
 TEST(ProcessPool, WorksForTasksAndThreadsAtOnce) {
   ProcessPool pool(2);
   std::vector<std::thread> threads;

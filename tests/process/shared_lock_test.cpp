@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -39,6 +40,8 @@ TEST(SharedLock, IsTakenAndFreedWithoutWaiting) {
   copy.unlock();
   EXPECT_FALSE(lock.locked());
   EXPECT_THROW(lock.release(), std::logic_error);
+  EXPECT_THROW((void)lock.try_lock_for(std::chrono::duration<double>(std::nan(""))), std::logic_error);
+  EXPECT_FALSE(lock.locked());
 }
 
 TEST(SharedLock, RefusesToBlockALoopEvenWhenItIsFree) {

@@ -197,6 +197,30 @@ TEST(AsCompleted, CancelsTheTasksThatAreLeftWhenItDies) {
   });
 }
 
+TEST(AsCompleted, MayBeMoved) {
+  testing::run([]() -> Task<> {
+    auto futures = spawned_after_seconds(1, 2);
+    int live = 0;
+    std::vector<Task<>> tasks;
+    tasks.push_back(test::live_forever(live));
+    auto of_tasks = as_completed(std::move(tasks));
+    auto first = as_completed(futures);
+    auto second = std::move(first);
+    EXPECT_EQ(second.left(), 2u);
+    EXPECT_EQ(first.left(), 0u);
+    EXPECT_EQ(co_await first.next(), nullptr);
+    EXPECT_EQ(co_await second.next(), &futures[0]);
+    first = std::move(second);
+    EXPECT_EQ(co_await first.next(), &futures[1]);
+    EXPECT_EQ(first.index_of(futures[1]), 1u);
+    std::vector<Task<>> none;
+    EXPECT_EQ(live, 1);
+    of_tasks = as_completed(std::move(none));  // what it had is cancelled
+    co_await turns(3);
+    EXPECT_EQ(live, 0);
+  });
+}
+
 TEST(AsCompleted, LeavesFuturesThatAreLeftAlone) {
   testing::run([]() -> Task<> {
     int ended = 0;

@@ -341,6 +341,22 @@ const std::map<std::string, std::function<void()>> scenarios = {
        } joins;
        joins.daemon.start();
      }},
+    {"static_destructor_submits",
+     [] {
+       static auto* pool = new plait::ThreadPool(1);
+       pool->submit([] {}).result();
+       static struct Submits {
+         ~Submits() {
+           try {
+             static_cast<void>(pool->submit([] {}));
+           } catch (const std::logic_error& e) {
+             say(e.what());
+           }
+         }
+         int touched = 0;
+       } submits;
+       submits.touched = 1;
+     }},
     {"static_destructor_asks_for_threads",
      [] {
        static struct Asks {

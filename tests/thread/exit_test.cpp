@@ -68,6 +68,12 @@ TEST(ProgramEnd, LeavesAStaticDestructorOnTheMainThread) {
          "main done\nthread done\non the main thread, which is over\nstatic destroyed\n");
 }
 
+// test_concurrent_futures/test_shutdown.py: test_submit_after_interpreter_shutdown
+TEST(ProgramEnd, RefusesACallOfAPoolThatItHasClosed) {
+  expect("static_destructor_submits", 0,
+         "main done\nplait: ThreadPool: it was shut down and takes no more work.\nstatic destroyed\n");
+}
+
 TEST(ProgramEnd, ByExitInMainKeepsTheStatus) { expect("exit_in_main", 5, "thread done\nstatic destroyed\n"); }
 TEST(ProgramEnd, ByExitInAThreadWaitsForTheOthersAndNotForItself) {
   expect("exit_in_a_thread", 3, "thread done\nstatic destroyed\n");

@@ -121,6 +121,29 @@ TEST(PoolMap, ACallThatThrowsThrowsInItsPlaceAndTheOthersAreMade) {
   EXPECT_EQ(calls, 100);
 }
 
+TEST(PoolMap, ACallThatThrowsCancelledByItselfEndsNoOther) {
+  ThreadPool pool(1);
+  const auto call = [](int x) {
+    if (x == 1) throw Cancelled{};
+    return x;
+  };
+  const std::vector<int> xs = numbers(4);
+  auto results = pool.map(call, xs, {.chunksize = 4});
+  std::vector<int> seen;
+  const auto take = [&]() -> Task<> {
+    for (int i = 0; i < 4; ++i) {
+      try {
+        const std::optional<int> y = co_await results.next();
+        seen.push_back(y.value_or(-2));
+      } catch (const Cancelled&) {
+        seen.push_back(-1);
+      }
+    }
+  };
+  plait::run(take);
+  EXPECT_EQ(seen, (std::vector{0, -1, 2, 3}));
+}
+
 // CPython: test_imap_handle_iterable_exception.
 TEST(PoolMap, AnInputThatThrowsGivesWhatCameBeforeAndThenItsError) {
   ThreadPool pool(2);
@@ -135,6 +158,26 @@ TEST(PoolMap, AnInputThatThrowsGivesWhatCameBeforeAndThenItsError) {
       },
       std::runtime_error);
   EXPECT_EQ(seen, (std::vector<long>{0, 1, 4, 9, 16}));
+}
+
+TEST(PoolMap, OfAPoolThatIsShutDownGivesWhatWasSubmittedAndThenTheRefusal) {
+  const std::vector<int> xs = numbers(100);
+  for (const bool ordered : {true, false}) {
+    ThreadPool pool(2);
+    auto results = pool.map(square, xs, {.chunksize = 1, .buffersize = 4, .ordered = ordered});
+    auto at = results.begin();
+    pool.shutdown();
+    std::vector<long> seen;
+    EXPECT_THROW(
+        {
+          for (; at != results.end(); ++at) seen.push_back(*at);
+        },
+        std::logic_error);
+    std::ranges::sort(seen);
+    expect_squares(seen, 4);
+    plait::run([&]() -> Task<> { EXPECT_FALSE((co_await results.next()).has_value()); });
+    EXPECT_THROW(static_cast<void>(pool.map(square, xs)), std::logic_error);
+  }
 }
 
 TEST(PoolMap, LeavingEarlyCancelsWhatHasNotBegunAndWhatWaits) {
@@ -238,6 +281,17 @@ TEST(PoolMap, WithoutOrderResultsComeAsTheyAreDone) {
     return all;
   };
   EXPECT_EQ(pool.submit(sum_inside).result(), 332'833'500);
+}
+
+TEST(PoolMap, ItsResultsMayBeMovedBeforeTheyAreBegun) {
+  ThreadPool pool(2);
+  auto first = pool.map(square, numbers(100));
+  auto second = std::move(first);
+  EXPECT_EQ(first.left(), 0u);
+  EXPECT_EQ(second.left(), 100u);
+  EXPECT_THROW(first.begin(), std::logic_error);
+  first = std::move(second);
+  expect_squares(first, 100);
 }
 
 TEST(PoolMap, RefusesAChunkThatDoesNotFitItsBuffer) {

@@ -8,10 +8,12 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "plait/core/exceptions.hpp"
+#include "plait/os/processors.hpp"
 #include "plait/sched/gather.hpp"
 #include "plait/sched/run.hpp"
 #include "plait/sched/sleep.hpp"
@@ -20,6 +22,7 @@
 #include "plait/sync/event.hpp"
 #include "plait/sync/lock.hpp"
 #include "plait/testing/virtual_time.hpp"
+#include "plait/thread/spawn_thread.hpp"
 
 namespace plait {
 namespace {
@@ -301,6 +304,20 @@ TEST(ThreadPoolDeathTest, DestroyedOnALoop) {
         });
       },
       "destroyed on a loop's thread");
+}
+
+TEST(ThreadPool, IsAsLargeAsTheProcessorsThatMayBeUsed) {
+  EXPECT_EQ(ThreadPool().size(), os::usable_processors());
+  const auto size = [] { return ThreadPool().size(); };
+  for (int processor = 0; processor < 10'000; ++processor) {
+    const int one[] = {processor};
+    try {
+      EXPECT_EQ(spawn_thread({.affinity = one}, size).result(), 1);
+      return;
+    } catch (const std::system_error&) {  // not one of ours
+    }
+  }
+  FAIL();
 }
 
 TEST(ThreadPool, RefusesNonsense) {

@@ -142,6 +142,29 @@ TEST(ToThread, NeverRunsACallThatWasCancelledBeforeItStarted) {
   EXPECT_FALSE(ran);
 }
 
+TEST(ToThread, HasThreadsOfItsOwnBesideThoseOfAPool) {
+  plait::ThreadPool pool(1);
+  plait::run([&]() -> Task<> {
+    std::binary_semaphore gate(0);
+    std::atomic<bool> busy{false};
+    Future<void> blocks = pool.submit([&] {
+      busy = true;
+      gate.acquire();
+    });
+    co_await until(busy);
+    EXPECT_EQ(co_await plait::to_thread([] { return 1; }), 1);  // the pool is full
+    gate.release();
+    co_await blocks;
+    FullPool full;
+    co_await full.occupy();
+    Future<int> computes = pool.submit([] { return 2; });
+    EXPECT_EQ(co_await computes, 2);
+    full.open(most_threads());
+    co_await full.ended();
+    co_await pool.close();
+  });
+}
+
 TEST(ToThread, RunsQueuedCallsInOrder) {
   std::vector<int> order;
   plait::run([&]() -> Task<> {

@@ -29,8 +29,9 @@ int executor_probe(int) noexcept;
 
 /// Where calls are made: a pool of threads, of processes, or of your own. `e.submit(f, args…)` starts `f(args…)`, all
 /// copied or moved, and gives the `Future` of its result; it does not wait for a free worker. `e.map(f, range,
-/// MapOptions)` calls `f` for each element and gives the results as an input range for threads, with `next()` for
-/// tasks. A Future that an Executor gave away becomes done, whatever happens to the executor.
+/// MapOptions)` calls `f` for each element and gives the results as an input range for threads; what the pools of Plait
+/// give has `next()` for tasks as well (MapResults, which your `map` may give, too). A Future that an Executor gave
+/// away becomes done, whatever happens to the executor.
 template <class E>
 concept Executor = requires(E& e, std::vector<int>& range) {
   { e.submit(&detail::executor_probe, 1) } -> std::same_as<Future<int>>;

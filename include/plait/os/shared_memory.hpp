@@ -30,6 +30,9 @@ void replace_by_private_memory(void* start, std::size_t size) noexcept;
 
 /// Has `f` called in each child of fork(2), before fork returns there. `f` may call only what a signal handler may.
 void in_each_forked_child(void (*f)()) noexcept;
+/// The priority of the constructors that call it for what other threads may be at: in the child these are in order
+/// before anything else uses them.
+inline constexpr int kWatchForks = 110;
 
 /// The id of this process (getpid(2)).
 int process_id() noexcept;

@@ -24,6 +24,7 @@
 #include "plait/sched/run.hpp"
 #include "plait/sync/queue.hpp"
 #include "plait/thread/chunk_size.hpp"
+#include "plait/thread/map_range.hpp"
 
 namespace plait {
 
@@ -92,14 +93,10 @@ struct MapChunk {
   }
 };
 
-}  // namespace detail
-
-/// The results of `ProcessPool::map`: an input range for plain threads, `next()` for tasks; for one consumer at a time.
-/// A call that threw throws when its result is due; the results after it can still be had. A chunk whose process died
-/// throws WorkerDied once, for all of it. An input that throws ends the results, and its exception comes after the last
-/// of them. Destroying it before the end cancels what is still to come.
+/// A `map` of a pool of processes on its way; see ProcessMapResults. Stays where it is.
 template <class F, std::ranges::input_range R>
-class ProcessMapResults {
+class ProcessMapState {
+  friend class MapRange<ProcessMapState>;
   using Element = std::ranges::range_value_t<R>;
   static_assert(std::is_invocable_v<F&, Element&&>, "map(f, range): f can't be called with an element of the range.");
   using Raw = std::invoke_result_t<F&, Element&&>;
@@ -114,7 +111,7 @@ class ProcessMapResults {
 
  public:
   template <class Pool>
-  ProcessMapResults(Pool& pool, F f, R range, MapOptions options)
+  ProcessMapState(Pool& pool, F f, R range, MapOptions options)
       : submit_([&pool](const F& function, std::vector<Element> elements) {
           return pool.submit(detail::MapChunk{}, function, std::move(elements));
         }),
@@ -126,41 +123,12 @@ class ProcessMapResults {
     if constexpr (std::ranges::sized_range<R>) left_in_range_ = std::ranges::size(range_);
     submit_chunks();
   }
-  ProcessMapResults(ProcessMapResults&&) = delete;
-  ProcessMapResults& operator=(ProcessMapResults&&) = delete;
-  ~ProcessMapResults() {
+  ProcessMapState(const ProcessMapState&) = delete;
+  ProcessMapState& operator=(const ProcessMapState&) = delete;
+  ~ProcessMapState() {
     for (auto& chunk : out_) chunk->future.cancel();
   }
 
-  /// Of an input range: `++` waits for the next result.
-  class iterator {
-   public:
-    using value_type = Value;
-    using difference_type = std::ptrdiff_t;
-    iterator() = default;
-    explicit iterator(ProcessMapResults& results) noexcept : results_(&results) {}
-    Value& operator*() const noexcept { return results_->current(); }
-    iterator& operator++() {
-      results_->step();
-      return *this;
-    }
-    void operator++(int) { results_->step(); }
-    bool operator==(std::default_sentinel_t) const noexcept { return results_->at_end_; }
-
-   private:
-    ProcessMapResults* results_ = nullptr;
-  };
-
-  /// In a plain thread: waits for the first result. Throws std::logic_error on a loop's thread: `co_await next()`
-  /// there.
-  iterator begin() {
-    detail::Scheduler::refuse_to_block("the range of map()", "co_await its next() instead.");
-    step();
-    return iterator(*this);
-  }
-  std::default_sentinel_t end() const noexcept { return {}; }
-
-  /// In a task: the next result; empty at the end. On cancel: the waiting ends, and nothing is passed over.
   Task<std::optional<Value>> next() {
     while (at_ == current_size_) {
       if (!begin_next()) co_return std::nullopt;
@@ -176,7 +144,6 @@ class ProcessMapResults {
     throw_if_failed();
     co_return std::move(current());
   }
-  /// How many results have not been given, where the range knows its size.
   std::size_t left() const noexcept
     requires std::ranges::sized_range<R>
   {
@@ -186,6 +153,7 @@ class ProcessMapResults {
  private:
   static constexpr std::size_t kUnknown = detail::ChunkSize::kUnknown;
 
+  bool at_end() const noexcept { return at_end_; }
   Value& current() noexcept { return current_.values[at_ - 1 - failed_]; }
 
   void step() {
@@ -241,7 +209,14 @@ class ProcessMapResults {
       if (elements.empty()) return;
       auto chunk = std::make_shared<Chunk>();
       chunk->size = elements.size();
-      chunk->future = submit_(f_, std::move(elements));
+      try {
+        chunk->future = submit_(f_, std::move(elements));
+      } catch (...) {
+        input_over_ = true;
+        if (out_.empty()) throw;
+        input_error_ = std::current_exception();
+        return;
+      }
       in_flight_ += chunk->size;
       out_.push_back(chunk);
       if (ordered_) continue;
@@ -286,6 +261,23 @@ class ProcessMapResults {
   std::size_t at_ = 0;
   std::size_t failed_ = 0;
   bool at_end_ = false;
+};
+
+}  // namespace detail
+
+/// The results of `ProcessPool::map`: an input range for plain threads, `next()` for tasks; for one consumer at a time.
+/// A call that threw throws when its result is due; the results after it can still be had. A chunk whose process died
+/// throws WorkerDied once, for all of it. An input that throws ends the results, and its exception comes after the last
+/// of them; so does the refusal of a pool that was shut down meanwhile. It may be moved before it is begun. Destroying
+/// it before the end cancels what is still to come.
+template <class F, std::ranges::input_range R>
+class ProcessMapResults : public detail::MapRange<detail::ProcessMapState<F, R>> {
+  using State = detail::ProcessMapState<F, R>;
+
+ public:
+  template <class Pool>
+  ProcessMapResults(Pool& pool, F f, R&& range, MapOptions options)
+      : detail::MapRange<State>(std::make_unique<State>(pool, std::move(f), std::forward<R>(range), options)) {}
 };
 
 }  // namespace plait

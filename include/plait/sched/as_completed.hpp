@@ -25,7 +25,7 @@ struct AsCompletedOptions {
 };
 
 /// Futures in the order in which they are done; made by `as_completed`. `F` is a Future, or a const one. For one strand
-/// at a time.
+/// at a time. It may be moved as long as nobody goes through it; what was moved from is at its end.
 template <class F>
 class [[nodiscard]] Completions {
  public:
@@ -53,13 +53,25 @@ class [[nodiscard]] Completions {
     F* at_ = nullptr;
   };
 
-  Completions(const Completions&) = delete;
-  Completions& operator=(const Completions&) = delete;
+  Completions(Completions&&) noexcept = default;
+  Completions& operator=(Completions&& other) noexcept {
+    Completions(std::move(other)).swap(*this);
+    return *this;
+  }
   ~Completions() {
     if (!cancel_rest_) return;
     for (auto& future : owned_) {
       if (future.valid() && !future.done()) future.cancel();
     }
+  }
+
+  void swap(Completions& other) noexcept {
+    std::swap(owned_, other.owned_);
+    std::swap(futures_, other.futures_);
+    std::swap(cancel_rest_, other.cancel_rest_);
+    std::swap(deadline_, other.deadline_);
+    std::swap(last_, other.last_);
+    watcher_.swap(other.watcher_);
   }
 
   /// In a task: awaits the next Future that is done; null at the end. In a thread, `sync_wait` it, or use the range.
@@ -135,8 +147,8 @@ class [[nodiscard]] Completions {
 
   std::vector<std::remove_const_t<F>> owned_;
   std::vector<F*> futures_;
-  const bool cancel_rest_ = false;
-  const TimePoint deadline_;
+  bool cancel_rest_ = false;
+  TimePoint deadline_;
   std::size_t last_ = 0;
   detail::FutureWatcher watcher_;  // dies first: it looks at the futures
 };

@@ -6,6 +6,7 @@
 #include <ranges>
 #include <type_traits>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "plait/core/future.hpp"
@@ -51,10 +52,13 @@ class FutureWatcher {
   /// A future is known by its place, and stays where it is until it was told or the watcher dies. Those that are done
   /// are told first.
   explicit FutureWatcher(const std::vector<FutureStateBase*>& futures);
-  FutureWatcher(const FutureWatcher&) = delete;
-  FutureWatcher& operator=(const FutureWatcher&) = delete;
+  /// `other` watches nothing any more. Not while a strand waits.
+  FutureWatcher(FutureWatcher&& other) noexcept : watches_(std::exchange(other.watches_, nullptr)) {}
+  FutureWatcher& operator=(FutureWatcher&&) = delete;
   /// What it watches is left alone. A completion that is on its way arrives at memory that waits for it.
   ~FutureWatcher();
+
+  void swap(FutureWatcher& other) noexcept { std::swap(watches_, other.watches_); }
 
   /// How many have not been told.
   std::size_t left() const noexcept;

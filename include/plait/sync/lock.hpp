@@ -64,7 +64,8 @@ class Lock {
   template <class Rep, class Period>
   [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> limit) {
     detail::Scheduler::refuse_to_block("Lock::try_lock_for()", "co_await a timeout round acquire() instead.");
-    return try_acquire() || lock_slow(detail::add(now(), detail::to_duration(limit)));
+    const Duration span = detail::to_duration(limit);
+    return try_acquire() || lock_slow(detail::add(now(), span));
   }
   /// As `try_acquire` (Lockable).
   [[nodiscard]] bool try_lock() noexcept { return try_acquire(); }

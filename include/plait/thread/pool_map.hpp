@@ -23,18 +23,16 @@
 #include "plait/sched/run.hpp"
 #include "plait/sync/queue.hpp"
 #include "plait/thread/chunk_size.hpp"
+#include "plait/thread/map_range.hpp"
 
 namespace plait {
 
-/// The results of `ThreadPool::map`: an input range for plain threads, `next()` for tasks; for one consumer at a time.
-/// A call that threw throws when its result is due; the results after it can still be had. An input that throws ends
-/// the results, and its exception comes after the last of them.
-///
-/// Destroying it before the end cancels the calls that have not begun, and those that run at their next wait. In a
-/// plain thread it waits for these, because they look at the caller's range; on a loop the elements were copied, and
-/// nothing is waited for.
+namespace detail {
+
+/// A `map` of a pool of threads on its way; see MapResults. Stays where it is.
 template <class Pool, class F, std::ranges::input_range R>
-class MapResults {
+class MapState {
+  friend class MapRange<MapState>;
   using Reference = std::ranges::range_reference_t<R>;
   using Element = std::ranges::range_value_t<R>;
   using Argument = std::conditional_t<std::is_lvalue_reference_v<Reference>, const Element&, Element&&>;
@@ -106,9 +104,8 @@ class MapResults {
       while (next != end) {
         try {
           for (; next != end; ++next, ++at) append(chunk.values, static_cast<Argument>(*next));
-        } catch (const Cancelled&) {
-          throw;  // all of the chunk
         } catch (...) {
+          if (detail::this_thread_strand().cancel_called()) throw;  // all of the chunk
           chunk.errors.emplace_back(at++, std::current_exception());
           ++next;
         }
@@ -125,7 +122,7 @@ class MapResults {
   };
 
  public:
-  MapResults(Pool& pool, F f, R range, MapOptions options)
+  MapState(Pool& pool, F f, R range, MapOptions options)
       : pool_(&pool),
         range_(std::forward<R>(range)),
         options_(options),
@@ -135,43 +132,14 @@ class MapResults {
     if constexpr (std::ranges::sized_range<R>) left_in_range_ = std::ranges::size(range_);
     submit_chunks();
   }
-  MapResults(MapResults&&) = delete;
-  MapResults& operator=(MapResults&&) = delete;
-  ~MapResults() {
+  MapState(const MapState&) = delete;
+  MapState& operator=(const MapState&) = delete;
+  ~MapState() {
     for (auto& chunk : out_) chunk->future.cancel();
     if (copies_) return;
     for (auto& chunk : out_) detail::wait_uncancelled(*chunk->future.state());
   }
 
-  /// Of an input range: `++` waits for the next result.
-  class iterator {
-   public:
-    using value_type = Value;
-    using difference_type = std::ptrdiff_t;
-    iterator() = default;
-    explicit iterator(MapResults& results) noexcept : results_(&results) {}
-    Value& operator*() const noexcept { return results_->current(); }
-    iterator& operator++() {
-      results_->step();
-      return *this;
-    }
-    void operator++(int) { results_->step(); }
-    bool operator==(std::default_sentinel_t) const noexcept { return results_->at_end_; }
-
-   private:
-    MapResults* results_ = nullptr;
-  };
-
-  /// In a plain thread: waits for the first result. Throws std::logic_error on a loop's thread: `co_await next()`
-  /// there.
-  iterator begin() {
-    detail::Scheduler::refuse_to_block("the range of map()", "co_await its next() instead.");
-    step();
-    return iterator(*this);
-  }
-  std::default_sentinel_t end() const noexcept { return {}; }
-
-  /// In a task: the next result; empty at the end. On cancel: the waiting ends, and nothing is passed over.
   Task<std::optional<Value>> next() {
     while (at_ == current_size()) {
       if (!begin_next()) co_return std::nullopt;
@@ -187,7 +155,6 @@ class MapResults {
     throw_if_failed();
     co_return std::move(current());
   }
-  /// How many results have not been given, where the range knows its size.
   std::size_t left() const noexcept
     requires std::ranges::sized_range<R>
   {
@@ -198,6 +165,7 @@ class MapResults {
 
  private:
   std::size_t current_size() const noexcept { return current_ ? current_->size() : 0; }
+  bool at_end() const noexcept { return at_end_; }
   Value& current() noexcept { return current_->values[at_ - 1 - failed_]; }
 
   void step() {
@@ -256,7 +224,16 @@ class MapResults {
       in_flight_ += chunk->size();
       out_.push_back(chunk);
       const auto call = [shared = shared_, chunk] { shared->call(*chunk); };
-      chunk->future = pool_->submit(call);
+      try {
+        chunk->future = pool_->submit(call);
+      } catch (...) {
+        out_.pop_back();
+        in_flight_ -= chunk->size();
+        input_over_ = true;
+        if (out_.empty()) throw;
+        input_error_ = std::current_exception();
+        return;
+      }
       if (options_.ordered) continue;
       const auto tell = [shared = shared_, chunk] { static_cast<void>(shared->done.try_put(chunk)); };
       chunk->future.add_done_callback(tell);
@@ -317,6 +294,26 @@ class MapResults {
   std::size_t at_ = 0;
   std::size_t failed_ = 0;
   bool at_end_ = false;
+};
+
+}  // namespace detail
+
+/// The results of `ThreadPool::map`: an input range for plain threads, `next()` for tasks; for one consumer at a time.
+/// A call that threw throws when its result is due; the results after it can still be had. An input that throws ends
+/// the results, and its exception comes after the last of them; so does the refusal of a pool that was shut down
+/// meanwhile. It may be moved before it is begun, and must not outlive the pool. An Executor of your own may give one,
+/// too: it needs `submit` and `size`.
+///
+/// Destroying it before the end cancels the calls that have not begun, and those that run at their next wait. In a
+/// plain thread it waits for these, because they look at the caller's range; on a loop the elements were copied, and
+/// nothing is waited for.
+template <class Pool, class F, std::ranges::input_range R>
+class MapResults : public detail::MapRange<detail::MapState<Pool, F, R>> {
+  using State = detail::MapState<Pool, F, R>;
+
+ public:
+  MapResults(Pool& pool, F f, R&& range, MapOptions options)
+      : detail::MapRange<State>(std::make_unique<State>(pool, std::move(f), std::forward<R>(range), options)) {}
 };
 
 }  // namespace plait

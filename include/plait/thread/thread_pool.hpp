@@ -24,7 +24,7 @@ namespace plait {
 struct ThreadPoolOptions {
   /// How many threads work at a time; 0: as many as processors may be used (the affinity mask, the cgroup's limit).
   int size = 0;
-  /// Threads are named NAME-1, NAME-2 and so on; empty: "pool-1" and so on. Copied.
+  /// Threads are named NAME-1, NAME-2 and so on; empty: "pool1", "pool2" and so on, one for each pool. Copied.
   std::string_view name = {};
   /// Called on each new thread before it works. What it throws is reported, and the thread works all the same.
   void (*initializer)() = nullptr;
