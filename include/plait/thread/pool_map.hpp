@@ -28,7 +28,8 @@ namespace plait {
 
 /// The results of `ThreadPool::map`: an input range for plain threads, `next()` for tasks; for one consumer at a time.
 /// A call that threw throws when its result is due; the results after it can still be had. An input that throws ends
-/// the results, and its exception comes after the last of them.
+/// the results, and its exception comes after the last of them; so does the refusal of a pool that was shut down
+/// meanwhile.
 ///
 /// Destroying it before the end cancels the calls that have not begun, and those that run at their next wait. In a
 /// plain thread it waits for these, because they look at the caller's range; on a loop the elements were copied, and
@@ -52,12 +53,16 @@ class MapResults {
     std::size_t size = 0;
   };
   struct NoSlice {};
+  /// In a vector a bool of its own.
+  struct Result {
+    Value value;
+  };
 
   /// Some elements, then their results. Shared by the results and the call.
   struct Chunk {
     std::vector<Element> copies;
     std::optional<std::conditional_t<kSlices, Slice, NoSlice>> slice;
-    std::vector<Value> values;
+    std::vector<Result> values;
     /// Which of the elements have no value but an error, in order.
     std::vector<std::pair<std::size_t, std::exception_ptr>> errors;
     Duration took{};
@@ -106,20 +111,19 @@ class MapResults {
       while (next != end) {
         try {
           for (; next != end; ++next, ++at) append(chunk.values, static_cast<Argument>(*next));
-        } catch (const Cancelled&) {
-          throw;  // all of the chunk
         } catch (...) {
+          if (detail::this_thread_strand().cancel_called()) throw;  // all of the chunk
           chunk.errors.emplace_back(at++, std::current_exception());
           ++next;
         }
       }
     }
-    void append(std::vector<Value>& values, Argument argument) {
+    void append(std::vector<Result>& values, Argument argument) {
       if constexpr (std::is_void_v<Raw>) {
         std::invoke(f, static_cast<Argument>(argument));
         values.emplace_back();
       } else {
-        values.push_back(std::invoke(f, static_cast<Argument>(argument)));
+        values.push_back({std::invoke(f, static_cast<Argument>(argument))});
       }
     }
   };
@@ -133,15 +137,16 @@ class MapResults {
         sizes_(options, pool.size()),
         shared_(std::make_shared<Shared>(std::move(f))) {
     if constexpr (std::ranges::sized_range<R>) left_in_range_ = std::ranges::size(range_);
-    submit_chunks();
+    try {
+      submit_chunks();
+    } catch (...) {
+      leave();
+      throw;
+    }
   }
   MapResults(MapResults&&) = delete;
   MapResults& operator=(MapResults&&) = delete;
-  ~MapResults() {
-    for (auto& chunk : out_) chunk->future.cancel();
-    if (copies_) return;
-    for (auto& chunk : out_) detail::wait_uncancelled(*chunk->future.state());
-  }
+  ~MapResults() { leave(); }
 
   /// Of an input range: `++` waits for the next result.
   class iterator {
@@ -198,7 +203,12 @@ class MapResults {
 
  private:
   std::size_t current_size() const noexcept { return current_ ? current_->size() : 0; }
-  Value& current() noexcept { return current_->values[at_ - 1 - failed_]; }
+  Value& current() noexcept { return current_->values[at_ - 1 - failed_].value; }
+  void leave() noexcept {
+    for (auto& chunk : out_) chunk->future.cancel();
+    if (copies_ && detail::Scheduler::current()) return;
+    for (auto& chunk : out_) detail::wait_uncancelled(*chunk->future.state());
+  }
 
   void step() {
     while (at_ == current_size()) {
@@ -253,10 +263,18 @@ class MapResults {
         input_over_ = true;
       }
       if (chunk->size() == 0) return;
-      in_flight_ += chunk->size();
       out_.push_back(chunk);
       const auto call = [shared = shared_, chunk] { shared->call(*chunk); };
-      chunk->future = pool_->submit(call);
+      try {
+        chunk->future = pool_->submit(call);
+      } catch (...) {
+        out_.pop_back();
+        if (out_.empty()) throw;
+        input_error_ = std::current_exception();
+        input_over_ = true;
+        return;
+      }
+      in_flight_ += chunk->size();
       if (options_.ordered) continue;
       const auto tell = [shared = shared_, chunk] { static_cast<void>(shared->done.try_put(chunk)); };
       chunk->future.add_done_callback(tell);
