@@ -132,15 +132,19 @@ bool PoolScheduler::submit(Work& work) {
   return true;
 }
 
-void PoolScheduler::schedule_shared(Work& work) noexcept {
-  inject(work);
+bool PoolScheduler::schedule_shared(Work& work) noexcept {
+  if (!inject(work)) return false;
   announce();
+  return true;
 }
 
-void PoolScheduler::inject(Work& work) noexcept {
+bool PoolScheduler::inject(Work& work) noexcept {
   const std::scoped_lock guard(injection_lock_);
+  if (closed()) [[unlikely]]
+    return false;
   injection_.push(work);
   injected_.store(injected_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  return true;
 }
 
 Work* PoolScheduler::take_injected(PoolWorker& worker) noexcept {
@@ -223,7 +227,7 @@ void PoolScheduler::work(PoolWorker& worker) {
     } else {
       // One too many: the parent that it would have gone on with is for those who stay [P2].
       if (worker.next) [[unlikely]]
-        inject(*std::exchange(worker.next, nullptr));
+        static_cast<void>(inject(*std::exchange(worker.next, nullptr)));
       sleep(worker);
     }
   }
@@ -350,7 +354,12 @@ void PoolScheduler::end_if_quiet() noexcept {
     const std::scoped_lock guard(idle_lock_);
     if (!closing_ || closed() || active_.load(std::memory_order_relaxed) != 0 || blocked_ != 0) return;
     if (work_visible() || tasks_.live() != 0) return;
-    exit_.store(true, std::memory_order_release);
+    {
+      // A cancel of a task that has ended may still be on its way: it comes before the end, or is told of that.
+      const std::scoped_lock injection(injection_lock_);
+      if (injected_.load(std::memory_order_relaxed) != 0) return;
+      exit_.store(true, std::memory_order_release);
+    }
     io_.end();
     closers.splice_back(closers_);
     for (PoolWorker* worker = idle_.front(); worker; worker = idle_.after(*worker)) {

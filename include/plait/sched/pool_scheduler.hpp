@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "plait/core/crew.hpp"
@@ -46,7 +47,7 @@ class PoolScheduler final : public Scheduler, public Crew {
   /// The same for the calling thread's own worker. `announce` follows the last of several.
   void push_here(PoolWorker& worker, Work& work) noexcept {
     if (!worker.deque.push(work)) [[unlikely]]
-      inject(work);
+      static_cast<void>(inject(work));  // the caller keeps the pool alive
   }
   void announce() noexcept {
     // Who goes to sleep leaves `active_`, passes the other half of the barrier, and looks at all queues again [P1].
@@ -91,12 +92,13 @@ class PoolScheduler final : public Scheduler, public Crew {
  private:
   PoolScheduler() noexcept;
 
-  void schedule_shared(Work& work) noexcept override;
+  bool schedule_shared(Work& work) noexcept override;
   Strand* running_here() const noexcept override;
 
   /// Gets the first thread, so that a caller learns if there is none.
   void begin();
-  void inject(Work& work) noexcept;
+  /// False, and nothing done, once the pool has ended.
+  bool inject(Work& work) noexcept;
   Work* take_injected(PoolWorker& worker) noexcept;
   Work* steal(PoolWorker& worker) noexcept;
   Work* search(PoolWorker& worker) noexcept;
@@ -134,6 +136,8 @@ class PoolScheduler final : public Scheduler, public Crew {
   Atomic<bool> refuses_{false};
   /// A thread was started.
   Atomic<bool> begun_{false};
+  /// Who begins comes after those who try already, and learns by itself if there is no thread.
+  std::mutex beginning_;
 
   /// While it is held no thread leaves the pool. Taken before all others.
   SpinLock leaving_lock_;
