@@ -72,6 +72,10 @@ void PoolJob::make_call() {
     below_->covered_ = true;
     if (below_->cancelled_) thread_->uncancel();
   }
+  if (below_) {
+    const std::scoped_lock guard(lock_);
+    if (cancelled_) thread_->cancel();  // just now, and put away with that of the call below
+  }
   call();
 }
 

@@ -544,6 +544,27 @@ TEST(PoolLife, ACancelOfACoveredCallWaitsUntilItIsOnTopAgain) {
   EXPECT_TRUE(outer_was_cancelled);
 }
 
+TEST(PoolLife, ACallAndTheOneItWaitsForMayBeCancelledAtOnce) {
+  ThreadPool pool(1);
+  Event never;
+  for (int round = 0; round < test::rounds(3'000); ++round) {
+    std::atomic<Future<void>*> inner{nullptr};
+    std::atomic<bool> cancelled{false};
+    Future<void> outer = pool.submit([&] {
+      Future<void> waits = pool.submit([&] { sync_wait(never.wait()); });
+      inner = &waits;
+      EXPECT_THROW(waits.result(), Cancelled);
+      spin_until(cancelled);
+    });
+    while (!inner) detail::cpu_relax();
+    for (int i = 0; i < round * 7919 % 40; ++i) detail::cpu_relax();
+    outer.cancel();
+    inner.load()->cancel();
+    cancelled = true;
+    outer.result();
+  }
+}
+
 TEST(PoolLife, AnInitializerThatThrowsIsReportedAndTheThreadWorks) {
   static std::atomic<int> reported{0}, calls{0};
   reported = calls = 0;
