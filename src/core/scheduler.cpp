@@ -34,13 +34,13 @@ void Scheduler::refuse_to_block(std::string_view operation, std::string_view ins
 }
 
 Strand* Scheduler::running_here() const noexcept { return running_; }
-void Scheduler::schedule_shared(Work& work) noexcept { ready_.push(work); }
+bool Scheduler::schedule_shared(Work& work) noexcept {
+  ready_.push(work);
+  return true;
+}
 
 bool Scheduler::try_post(Work& work) noexcept {
-  if (home_) {
-    schedule_shared(work);
-    return true;
-  }
+  if (home_) return schedule_shared(work);
   Work* head = inbox_.load(std::memory_order_relaxed);
   do {
     if (head == &closed_mark) return false;

@@ -34,6 +34,7 @@ void Scope::enter_around(Scope& outer, Strand& strand, bool (*belongs)(const Sco
   const HomeGuard guard(strand.home);
   parent_ = &outer;
   strand_ = &strand;
+  put_ = true;
   effective_ = outer.effective_;
   for (Scope* child = outer.children_.front(); child;) {
     Scope* next = outer.children_.after(*child);

@@ -108,12 +108,15 @@ void Join::start_strand(ForkBase& child, ErrorOf* error) noexcept {
 }
 
 /// Where the scopes of children hang: in this gather's scope if it has one, else in that of the nearest gather around
-/// it on the same strand, if nothing was entered between them. With the home held.
+/// it on the same strand, if the strand entered nothing between them. With the home held.
 Scope& Join::scope_for_children() noexcept {
-  for (Join* join = this;; join = join->around_) {
+  // By the scopes that the strand entered: a gather that began after one further out had failed found that one's scope
+  // innermost, and the gathers between the two did not.
+  const Scope* entered = outer_->entered();
+  for (Join* join = this; join && join->outer_->entered() == entered; join = join->around_) {
     if (join->scope_) return *join->scope_;
-    if (!join->around_ || join->around_->outer_ != outer_) return *outer_;
   }
+  return *outer_;
 }
 
 /// Whether a scope inside `outer_` is one of this gather: of its strand, or of a child of it or of a gather in it.

@@ -34,10 +34,10 @@ bool InjectionQueue::put(Work& work) noexcept {
   return true;
 }
 
-bool InjectionQueue::push(Work& work, bool unless_closed) noexcept {
+bool InjectionQueue::push(Work& work, State at_most) noexcept {
   {
     const std::scoped_lock guard(lock_);
-    if (unless_closed && closed()) return false;
+    if (state_.load(std::memory_order_relaxed) > at_most) return false;
     if (put(work)) return true;
   }
   std::unique_ptr<Chunk> chunk;
@@ -46,7 +46,7 @@ bool InjectionQueue::push(Work& work, bool unless_closed) noexcept {
   } catch (const std::bad_alloc&) {
   }
   const std::scoped_lock guard(lock_);
-  if (unless_closed && closed()) return false;
+  if (state_.load(std::memory_order_relaxed) > at_most) return false;
   if (put(work)) return true;
   if (chunk) {
     Chunk* fresh = chunk.release();
@@ -88,7 +88,14 @@ std::size_t InjectionQueue::take(std::span<Work*> out, std::size_t shares) noexc
 
 void InjectionQueue::close() noexcept {
   const std::scoped_lock guard(lock_);
-  closed_.store(true, std::memory_order_relaxed);
+  if (!closed()) state_.store(State::closed, std::memory_order_relaxed);
+}
+
+bool InjectionQueue::end_if_empty() noexcept {
+  const std::scoped_lock guard(lock_);
+  if (!empty()) return false;
+  state_.store(State::ended, std::memory_order_relaxed);
+  return true;
 }
 
 }  // namespace plait::detail

@@ -137,9 +137,10 @@ bool PoolScheduler::submit(Work& work) {
   return true;
 }
 
-void PoolScheduler::schedule_shared(Work& work) noexcept {
-  injected_.push(work);
+bool PoolScheduler::schedule_shared(Work& work) noexcept {
+  if (!injected_.push(work)) return false;
   announce();
+  return true;
 }
 
 Work* PoolScheduler::take_injected(PoolWorker& worker) noexcept {
@@ -212,7 +213,7 @@ void PoolScheduler::work(PoolWorker& worker) {
     } else {
       // One too many: the parent that it would have gone on with is for those who stay [P2].
       if (worker.next) [[unlikely]]
-        injected_.push(*std::exchange(worker.next, nullptr));
+        static_cast<void>(injected_.push(*std::exchange(worker.next, nullptr)));
       sleep(worker);
     }
   }
@@ -338,6 +339,8 @@ void PoolScheduler::end_if_quiet() noexcept {
     const std::scoped_lock guard(idle_lock_);
     if (!closing_ || closed() || active_.load(std::memory_order_relaxed) != 0 || blocked_ != 0) return;
     if (work_visible() || tasks_.live() != 0) return;
+    // A cancel of a task that has ended may still be on its way: it comes before the end, or is refused.
+    if (!injected_.end_if_empty()) return;
     exit_.store(true, std::memory_order_release);
     io_.end();
     closers.splice_back(closers_);

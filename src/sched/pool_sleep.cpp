@@ -88,10 +88,12 @@ void PoolScheduler::give_up(PoolWorker& worker) noexcept {
 }
 
 void PoolScheduler::begin() {
+  const std::scoped_lock beginning(beginning_);
+  if (begun_.load(std::memory_order_relaxed)) return;
   PoolWorker* worker = nullptr;
   {
     const std::scoped_lock guard(idle_lock_);
-    // After the end nobody counts workers; and of several who begin at once each starts one, until all are started.
+    // After the end nobody counts workers.
     worker = idle_.front();
     if (closed() || !worker || worker->thread) return;
     worker->unlink();

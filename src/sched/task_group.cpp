@@ -18,6 +18,7 @@ detail::Scheduler& TaskGroup::home(const char* operation) const {
 namespace detail {
 
 void GroupNursery::failed(const std::exception_ptr& error) {
+  const HomeGuard guard(scope.home());  // the body and a child may fail at once
   const bool failed_before = failures.any();
   failures.add(error);
   if (failures.any() && !failed_before) scope.cancel();

@@ -81,8 +81,12 @@ void PoolJob::make_call(ThreadStrand& thread) {
   Current& here = this_thread();
   below_ = std::exchange(here.job, this);
   ++here.calls;
+  if (below_) {
+    thread.turn_to(nullptr);  // from here on nobody cancels the thread for the call below
+    if (below_->cancelled_.load(std::memory_order_relaxed)) thread.uncancel();
+  }
   thread.turn_to(this);
-  if (below_ && below_->cancelled_.load(std::memory_order_relaxed)) thread.uncancel();
+  if (cancelled_.load(std::memory_order_relaxed)) thread.cancel();  // before it was topmost
   call(thread);
 }
 
@@ -91,9 +95,11 @@ void PoolJob::end(ThreadStrand& thread) noexcept {
   here.job = below_;
   --here.calls;
   phase_.store(kEnded, std::memory_order_relaxed);
-  thread.turn_to(below_);
+  thread.turn_to(nullptr);
   if (cancelled_.load(std::memory_order_relaxed)) thread.uncancel();
-  if (below_ && below_->cancelled_.load(std::memory_order_relaxed)) thread.cancel();
+  if (!below_) return;
+  thread.turn_to(below_);
+  if (below_->cancelled_.load(std::memory_order_relaxed)) thread.cancel();
 }
 
 void PoolJob::help() {

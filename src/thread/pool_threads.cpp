@@ -121,10 +121,15 @@ void PoolThreads::after_fork() noexcept { pools().lock.unlock(); }
 
 void PoolThreads::close_all() noexcept {
   const std::scoped_lock guard(pools().lock);
+  PoolWorker* worker = PoolWorker::current();
   for (PoolThreads* pool = pools().all.front(); pool; pool = pools().all.after(*pool)) {
-    if (!pool->forked()) pool->scheduler_->close();
+    if (!pool->forked()) {
+      pool->scheduler_->close();
+    } else if (worker && &worker->pool == pool->scheduler_) {
+      worker = nullptr;  // the call that has forked ends the child; the pool goes on in the parent
+    }
   }
-  if (PoolWorker* worker = PoolWorker::current()) worker->pool.go_on_without_this_thread();
+  if (worker) worker->pool.go_on_without_this_thread();
 }
 
 }  // namespace plait::detail

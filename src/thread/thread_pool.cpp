@@ -106,7 +106,10 @@ void ThreadPool::shutdown(ShutdownOptions options) {
         others.push_back(work);
       }
     }
-    for (detail::Work* work : others) scheduler_->schedule(*work);
+    for (detail::Work* work : others) {
+      // What a live task needs keeps the pool alive; the cancel of one that has ended does not, and is over at once.
+      if (!scheduler_->try_post(*work)) work->run(*work);
+    }
   }
   scheduler_->close();
   if (!options.wait) return;

@@ -222,6 +222,8 @@ void ThreadRegistry::after_fork_in_child() noexcept {
   while (ThreadIdentity* other = foreign_.pop_front()) {
     if (other != identity) other->end_here();
   }
+  // Forked by a call of a pool, which has no other thread here that could take its place.
+  if (ThreadStrand* strand = this_thread_strand_if_any()) strand->crew = nullptr;
   if (self) running_.push_back(*self);
   if (identity && !self) foreign_.push_back(*identity);
   main_ = identity;

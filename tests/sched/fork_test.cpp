@@ -388,6 +388,61 @@ TEST(Fork, AnInnerFailureBeforeAndAfterAnOuterOne) {
   });
 }
 
+/// Three gathers on one strand. The outermost fails; the innermost begins only then, as what cleans up; the one between
+/// them fails while that is at it. Scopes that were put in the wrong order are freed in the wrong order, which shows
+/// under AddressSanitizer.
+Task<> cleaning_up_by_a_gather() {
+  Event never, slow_began, cleaning, fail_between, fail_inside;
+  std::atomic<int> failed{0};
+  const auto until = [](Event& event) -> Task<> { co_await event.wait(); };
+  const auto fails_at = [&](Event& event) -> Task<> {
+    co_await shield(until(event));
+    ++failed;
+    throw std::runtime_error("failed");
+  };
+  const auto cleans = [&]() -> Task<> {
+    cleaning.set();
+    co_await fails_at(fail_inside);
+  };
+  const auto innermost = [&]() -> Task<> {
+    try {
+      co_await never.wait();
+    } catch (const Cancelled&) {
+    }
+    co_await gather(cleans(), fails_at(fail_inside));
+  };
+  const auto slow = [&]() -> Task<> {
+    slow_began.set();
+    co_await fails_at(fail_between);
+  };
+  const auto between = [&]() -> Task<> {
+    try {
+      co_await gather(innermost(), slow());
+    } catch (const ExceptionGroup&) {
+    }
+    EXPECT_TRUE(co_await test::checkpoint_throws());
+  };
+  const auto drives = [&]() -> Task<> {
+    co_await cleaning.wait();
+    fail_between.set();
+    co_await test::turns(20);
+    fail_inside.set();
+  };
+  const auto fails_first = [&]() -> Task<> { co_await fails_at(slow_began); };
+  co_await with_task_group([&](TaskGroup& group) -> Task<> {
+    group.spawn(drives());
+    EXPECT_NE(co_await test::errors_of(gather(between(), fails_first())), "nothing");
+  });
+  EXPECT_EQ(failed, 4);
+  EXPECT_FALSE(co_await test::checkpoint_throws());
+}
+
+TEST(Fork, AGatherThatCleansUpWhileThoseAroundItFail) {
+  everywhere([]() -> Task<> {
+    for (int round = 0; round < test::rounds(50); ++round) co_await cleaning_up_by_a_gather();
+  });
+}
+
 TEST(Fork, ATimeoutInAChildEndsItAlone) {
   testing::VirtualTime time;
   everywhere([]() -> Task<> {

@@ -46,7 +46,7 @@ TEST(InjectionQueue, IsFirstInFirstOutAcrossItsChunks) {
   for (const int count : {1, 62, 63, 64, 126, 127, 1000}) {
     for (const std::size_t step : {std::size_t{1}, std::size_t{16}, std::size_t{200}}) {
       auto all = pieces(count);
-      for (Piece& piece : all) queue.push(piece);
+      for (Piece& piece : all) ASSERT_TRUE(queue.push(piece));
       EXPECT_FALSE(queue.empty());
       EXPECT_TRUE(drains_in_order(queue, count, step)) << count << " in steps of " << step;
     }
@@ -56,7 +56,7 @@ TEST(InjectionQueue, IsFirstInFirstOutAcrossItsChunks) {
 TEST(InjectionQueue, GivesAShareRoundedUpAndAtMostWhatFits) {
   InjectionQueue queue;
   auto all = pieces(10);
-  for (Piece& piece : all) queue.push(piece);
+  for (Piece& piece : all) ASSERT_TRUE(queue.push(piece));
   Work* batch[4];
   EXPECT_EQ(queue.take(batch, 4), 3u);  // of 10
   EXPECT_EQ(number_of(batch[2]), 2);
@@ -74,10 +74,15 @@ TEST(InjectionQueue, RefusesOffersOnceItIsClosedButTakesWhatIsPushed) {
   queue.close();
   EXPECT_TRUE(queue.closed());
   EXPECT_FALSE(queue.offer(all[1]));
-  queue.push(all[1]);
+  EXPECT_TRUE(queue.push(all[1]));
+  EXPECT_FALSE(queue.end_if_empty());
   queue.open();
   EXPECT_TRUE(queue.offer(all[2]));
   EXPECT_TRUE(drains_in_order(queue, 3, 16));
+  EXPECT_TRUE(queue.end_if_empty());
+  EXPECT_FALSE(queue.push(all[0]));
+  queue.close();
+  EXPECT_FALSE(queue.push(all[0]));
 }
 
 /// Three threads put, two take: each piece comes out once, those of one producer in order at each taker.
@@ -95,7 +100,7 @@ TEST(InjectionQueue, LosesAndDoublesNothingBetweenThreads) {
   std::vector<std::jthread> threads;
   for (auto& mine : all) {
     threads.emplace_back([&] {
-      for (Piece& piece : mine) queue.push(piece);
+      for (Piece& piece : mine) EXPECT_TRUE(queue.push(piece));
     });
   }
   for (int t = 0; t < 2; ++t) {
@@ -129,7 +134,9 @@ TEST(InjectionQueue, LosesAndDoublesNothingBetweenThreads) {
   const rlimit little{pages * 4096 + (1 << 20), RLIM_INFINITY};
   const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
   if (setrlimit(RLIMIT_AS, &little) != 0) std::_Exit(3);
-  for (Piece& piece : all) queue.push(piece);
+  for (Piece& piece : all) {
+    if (!queue.push(piece)) std::_Exit(5);
+  }
   if (setrlimit(RLIMIT_AS, &none) != 0) std::_Exit(4);
   std::_Exit(drains_in_order(queue, kCount, 100) ? 0 : 1);
 }

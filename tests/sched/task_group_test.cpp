@@ -3,14 +3,17 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "plait/plait.hpp"
 #include "plait/testing.hpp"
+#include "support/build.hpp"
 #include "support/tasks.hpp"
 
 namespace plait {
@@ -381,6 +384,28 @@ TEST(TaskGroup, HoldsTenThousandChildren) {
     EXPECT_EQ(co_await errors_of(with_task_group(body)), "last;");
     EXPECT_GE(ended, 9'900);
   });
+}
+
+TEST(TaskGroup, OnAPoolItsBodyAndItsChildrenMayFailAtOnce) {
+  ThreadPool pool(3);
+  const auto groups = []() -> Task<> {
+    for (int round = 0; round < test::rounds(3'000); ++round) {
+      std::atomic<int> ready{0};
+      const auto fails = [&](const char* text) -> Task<> {
+        ++ready;
+        for (int i = 0; i < 300 && ready < 3; ++i) detail::cpu_relax();
+        throw std::runtime_error(text);
+        co_return;
+      };
+      const auto body = [&](TaskGroup& group) -> Task<> {
+        group.spawn(fails("a"));
+        group.spawn(fails("b"));
+        co_await fails("body");
+      };
+      EXPECT_EQ((co_await errors_of(with_task_group(body))).size(), std::string("a;b;body;").size());
+    }
+  };
+  pool.run(groups());
 }
 
 TEST(TaskGroup, LeavesNothingBehindWhereverItIsCancelled) {

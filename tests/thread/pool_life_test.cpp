@@ -2,9 +2,11 @@
 // A pool's beginning and end, its threads, its sleep: what thread_pool_test.cpp takes for granted.
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -13,6 +15,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -60,6 +63,40 @@ TEST(PoolLife, BeginsWithTwoSubmittersAtOnce) {
     second.join();
     EXPECT_EQ(other, 1);
   }
+}
+
+TEST(PoolLife, SubmittersLearnEachThatThereIsNoThread) {
+  const auto refuse = [](void*, detail::PoolWorker&) {
+    for (int i = 0; i < 100; ++i) std::this_thread::yield();
+    throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+  };
+  const auto refuse_io = [](void*, detail::PoolIo&) {};
+  for (int round = 0; round < test::rounds(50); ++round) {
+    detail::PoolScheduler& pool = detail::PoolScheduler::borrow(1, refuse, refuse_io, nullptr);
+    detail::Work work[2];
+    const auto submit = [&](int i) { EXPECT_THROW(static_cast<void>(pool.submit(work[i])), std::system_error); };
+    std::thread other([&] { submit(0); });
+    submit(1);
+    other.join();
+    EXPECT_EQ(pool.withdraw(), nullptr);
+    pool.close();
+    EXPECT_TRUE(pool.closed());
+    detail::PoolScheduler::give_back(pool);
+  }
+}
+
+TEST(PoolLife, WhatArrivesAfterTheEndIsRefused) {
+  detail::PoolScheduler* ended = nullptr;
+  {
+    ThreadPool pool(1);
+    const auto look = [&]() -> Task<> {
+      ended = static_cast<detail::PoolScheduler*>((co_await detail::CurrentStrand{}).scheduler);
+    };
+    pool.run(look());
+  }
+  detail::Work late;  // as a cancel of a task of another loop's that ended meanwhile
+  EXPECT_FALSE(ended->try_post(late));
+  ThreadPool next(1);
 }
 
 TEST(PoolLife, ThatWasCancelledByAnExceptionLeavesNothingToTheNext) {
@@ -507,6 +544,27 @@ TEST(PoolLife, ACancelOfACoveredCallWaitsUntilItIsOnTopAgain) {
   EXPECT_TRUE(outer_was_cancelled);
 }
 
+TEST(PoolLife, ACallAndTheOneItWaitsForMayBeCancelledAtOnce) {
+  ThreadPool pool(1);
+  Event never;
+  for (int round = 0; round < test::rounds(3'000); ++round) {
+    std::atomic<Future<void>*> inner{nullptr};
+    std::atomic<bool> cancelled{false};
+    Future<void> outer = pool.submit([&] {
+      Future<void> waits = pool.submit([&] { sync_wait(never.wait()); });
+      inner = &waits;
+      EXPECT_THROW(waits.result(), Cancelled);
+      spin_until(cancelled);
+    });
+    while (!inner) detail::cpu_relax();
+    for (int i = 0; i < round * 7919 % 40; ++i) detail::cpu_relax();
+    outer.cancel();
+    inner.load()->cancel();
+    cancelled = true;
+    outer.result();
+  }
+}
+
 TEST(PoolLife, AnInitializerThatThrowsIsReportedAndTheThreadWorks) {
   static std::atomic<int> reported{0}, calls{0};
   reported = calls = 0;
@@ -539,6 +597,25 @@ TEST(PoolLife, InAForkedChildIsLeftAlone) {
     pool.~ThreadPool();
     return true;
   }));
+}
+
+TEST(PoolLife, AChildThatACallHasForkedMayExit) {
+  const pid_t parent = ::getpid();
+  ThreadPool pool(1);
+  Future<bool> forks = pool.submit([&] {
+    std::vector<Future<void>> queued;
+    for (int i = 0; i < 10; ++i) {
+      queued.push_back(pool.submit([parent] {
+        if (::getpid() != parent) ::_exit(1);  // the parent makes it
+      }));
+    }
+    return test::in_forked_child([]() -> bool {
+      ::alarm(20);
+      std::atexit([] { ::_exit(0); });  // after the end of the thread, which is what is tested, and before the statics'
+      std::exit(1);
+    });
+  });
+  EXPECT_TRUE(forks.result());
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <ranges>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "plait/core/generator.hpp"
@@ -292,6 +293,83 @@ TEST(PoolMap, ItsResultsMayBeMovedBeforeTheyAreBegun) {
   EXPECT_THROW(first.begin(), std::logic_error);
   first = std::move(second);
   expect_squares(first, 100);
+}
+
+TEST(PoolMap, GivesBools) {
+  ThreadPool pool(2);
+  int i = 0;
+  for (const bool odd : pool.map([](int x) { return x % 2 == 1; }, numbers(1000))) EXPECT_EQ(odd, i++ % 2 == 1);
+  EXPECT_EQ(i, 1000);
+}
+
+TEST(PoolMap, ACallThatThrowsCancelledLosesItsOwnResultOnly) {
+  ThreadPool pool(2);
+  plait::run([&]() -> Task<> {
+    const auto f = [](int x) {
+      if (x == 3) throw Cancelled{};
+      return x;
+    };
+    auto results = pool.map(f, numbers(6), {.chunksize = 6});
+    for (const int x : {0, 1, 2}) EXPECT_EQ(co_await results.next(), x);
+    EXPECT_THROW(co_await results.next(), Cancelled);
+    for (const int x : {4, 5}) EXPECT_EQ(co_await results.next(), x);
+    EXPECT_EQ(co_await results.next(), std::nullopt);
+    co_await pool.close();
+  });
+}
+
+TEST(PoolMap, WhatAPoolTookBeforeItWasShutDownIsGiven) {
+  for (const bool ordered : {true, false}) {
+    ThreadPool pool(2);
+    const std::vector<int> xs = numbers(1000);
+    auto results = pool.map(square, xs, {.chunksize = 1, .buffersize = 4, .ordered = ordered});
+    int given = 0;
+    try {
+      for ([[maybe_unused]] const long y : results) {
+        if (++given == 2) pool.shutdown({.wait = false});
+      }
+      ADD_FAILURE() << "not all was taken";
+    } catch (const std::logic_error&) {
+    }
+    EXPECT_GE(given, 4);
+    EXPECT_LE(given, 6);
+    EXPECT_THROW(static_cast<void>(pool.map(square, xs)), std::logic_error);
+  }
+}
+
+TEST(PoolMap, APoolThatIsShutDownAsItTakesLeavesTheRangeAlone) {
+  const std::string text(100, 'x');
+  ThreadPool pool(2);
+  const auto shuts_down = [&](const std::string& x) {
+    pool.shutdown({.wait = false});
+    for (int i = 0; i < 100; ++i) std::this_thread::yield();
+    return x.size();
+  };
+  try {
+    for (const std::size_t size :
+         pool.map(shuts_down, std::vector<std::string>(3000, text), {.chunksize = 1, .buffersize = 3000})) {
+      EXPECT_EQ(size, text.size());
+    }
+  } catch (const std::logic_error&) {  // unless all had been taken by then
+  }
+}
+
+TEST(PoolMap, InAThreadItIsLeftWhenNoCallRunsAnyMore) {
+  ThreadPool pool(2);
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<int> running{0};
+    {
+      const auto f = [&](int x) {
+        ++running;
+        for (int i = 0; i < 100; ++i) std::this_thread::yield();
+        --running;
+        return x;
+      };
+      auto results = pool.map(f, std::views::iota(0), {.chunksize = 1});
+      EXPECT_EQ(*results.begin(), 0);
+    }
+    EXPECT_EQ(running, 0);
+  }
 }
 
 TEST(PoolMap, RefusesAChunkThatDoesNotFitItsBuffer) {

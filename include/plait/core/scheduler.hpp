@@ -37,7 +37,7 @@ class Scheduler {
   /// Runs `work` on this scheduler: at once into the ready list from its own thread, else by the inbox.
   void schedule(Work& work) noexcept {
     if (home_) [[unlikely]] {
-      schedule_shared(work);
+      static_cast<void>(schedule_shared(work));
     } else if (current() == this) {
       ready_.push(work);
     } else {
@@ -47,7 +47,7 @@ class Scheduler {
   /// As `schedule`, when the caller knows that it runs on this scheduler.
   void schedule_here(Work& work) noexcept {
     if (home_) [[unlikely]] {
-      schedule_shared(work);
+      static_cast<void>(schedule_shared(work));
     } else {
       ready_.push(work);
     }
@@ -75,8 +75,8 @@ class Scheduler {
  protected:
   ~Scheduler() = default;
 
-  /// `schedule` and `running` where several threads run strands.
-  virtual void schedule_shared(Work& work) noexcept;
+  /// `try_post` and `running` where several threads run strands.
+  [[nodiscard]] virtual bool schedule_shared(Work& work) noexcept;
   virtual Strand* running_here() const noexcept;
 
   /// What frames left to the runner: the one that the stack had no room for, the strand that ended.

@@ -40,6 +40,13 @@ class Scope : private Link {
   /// A `Cancelled` that comes out of this scope's block is its own, and ends here.
   bool catches() const noexcept;
   Scope* parent() const noexcept { return parent_; }
+  /// This scope, or the next one around it that its strand has entered by itself: none that was put there by
+  /// `enter_around`. With the home held.
+  const Scope* entered() const noexcept {
+    const Scope* scope = this;
+    while (scope->put_) scope = scope->parent_;
+    return scope;
+  }
   Strand* strand() const noexcept { return strand_; }
   /// The lock of the home, or null where that is a thread.
   HomeLock* home() const noexcept;
@@ -58,6 +65,7 @@ class Scope : private Link {
   bool called_ = false;
   bool effective_ = false;
   bool shield_ = false;
+  bool put_ = false;
 };
 
 }  // namespace plait::detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "plait/base/atomic.hpp"
@@ -20,28 +21,32 @@ class InjectionQueue {
   InjectionQueue(const InjectionQueue&) = delete;
   InjectionQueue& operator=(const InjectionQueue&) = delete;
 
-  void push(Work& work) noexcept { push(work, false); }
-  /// The same, but false, and nothing done, once it is closed.
-  [[nodiscard]] bool offer(Work& work) noexcept { return push(work, true); }
+  /// False, and nothing done, once it has ended.
+  [[nodiscard]] bool push(Work& work) noexcept { return push(work, State::closed); }
+  /// The same once it is closed, too.
+  [[nodiscard]] bool offer(Work& work) noexcept { return push(work, State::open); }
   /// Moves one of `shares` equal parts of what is there, at most as many as fit, into `out`. How many.
   std::size_t take(std::span<Work*> out, std::size_t shares) noexcept;
 
   /// A hint without the lock; certain for who comes after a barrier [P1].
   bool empty() const noexcept { return size_.load(std::memory_order_relaxed) == 0; }
 
-  void open() noexcept { closed_.store(false, std::memory_order_relaxed); }
+  void open() noexcept { state_.store(State::open, std::memory_order_relaxed); }
   /// Whoever offers from now on is refused, and who does so just now is through.
   void close() noexcept;
-  bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
+  bool closed() const noexcept { return state_.load(std::memory_order_relaxed) != State::open; }
+  /// Whoever pushes from now on is refused; false, and nothing done, if there is work.
+  [[nodiscard]] bool end_if_empty() noexcept;
 
  private:
   struct Chunk;
+  enum class State : std::uint8_t { open, closed, ended };
 
-  bool push(Work& work, bool unless_closed) noexcept;
+  bool push(Work& work, State at_most) noexcept;
   bool put(Work& work) noexcept;
 
   SpinLock lock_;
-  Atomic<bool> closed_{false};
+  Atomic<State> state_{State::open};
   Atomic<std::size_t> size_{0};
   /// From `first_[begin_]` to before `last_[end_]`. The last chunk that is empty is kept.
   Chunk* first_ = nullptr;

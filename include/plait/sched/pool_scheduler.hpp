@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "plait/core/crew.hpp"
@@ -47,7 +48,7 @@ class PoolScheduler final : public Scheduler, public Crew {
   /// The same for the calling thread's own worker. `announce` follows the last of several.
   void push_here(PoolWorker& worker, Work& work) noexcept {
     if (!worker.deque.push(work)) [[unlikely]]
-      injected_.push(work);
+      static_cast<void>(injected_.push(work));  // the caller keeps the pool alive
   }
   void announce() noexcept {
     // Who goes to sleep leaves `active_`, passes the other half of the barrier, and looks at all queues again [P1].
@@ -92,7 +93,7 @@ class PoolScheduler final : public Scheduler, public Crew {
  private:
   PoolScheduler() noexcept;
 
-  void schedule_shared(Work& work) noexcept override;
+  bool schedule_shared(Work& work) noexcept override;
   Strand* running_here() const noexcept override;
 
   /// Gets the first thread, so that a caller learns if there is none.
@@ -131,6 +132,8 @@ class PoolScheduler final : public Scheduler, public Crew {
   alignas(64) InjectionQueue injected_;
   /// A thread was started.
   Atomic<bool> begun_{false};
+  /// Who begins comes after those who try already, and learns by itself if there is no thread.
+  std::mutex beginning_;
 
   /// While it is held no thread leaves the pool. Taken before all others.
   SpinLock leaving_lock_;

@@ -50,12 +50,16 @@ class MapState {
     std::size_t size = 0;
   };
   struct NoSlice {};
+  /// In a vector a bool of its own.
+  struct Result {
+    Value value;
+  };
 
   /// Some elements, then their results. Shared by the results and the call.
   struct Chunk {
     std::vector<Element> copies;
     std::optional<std::conditional_t<kSlices, Slice, NoSlice>> slice;
-    std::vector<Value> values;
+    std::vector<Result> values;
     /// Which of the elements have no value but an error, in order.
     std::vector<std::pair<std::size_t, std::exception_ptr>> errors;
     Duration took{};
@@ -111,12 +115,12 @@ class MapState {
         }
       }
     }
-    void append(std::vector<Value>& values, Argument argument) {
+    void append(std::vector<Result>& values, Argument argument) {
       if constexpr (std::is_void_v<Raw>) {
         std::invoke(f, static_cast<Argument>(argument));
         values.emplace_back();
       } else {
-        values.push_back(std::invoke(f, static_cast<Argument>(argument)));
+        values.push_back({std::invoke(f, static_cast<Argument>(argument))});
       }
     }
   };
@@ -130,15 +134,16 @@ class MapState {
         sizes_(options, pool.size()),
         shared_(std::make_shared<Shared>(std::move(f))) {
     if constexpr (std::ranges::sized_range<R>) left_in_range_ = std::ranges::size(range_);
-    submit_chunks();
+    try {
+      submit_chunks();
+    } catch (...) {
+      leave();
+      throw;
+    }
   }
   MapState(const MapState&) = delete;
   MapState& operator=(const MapState&) = delete;
-  ~MapState() {
-    for (auto& chunk : out_) chunk->future.cancel();
-    if (copies_) return;
-    for (auto& chunk : out_) detail::wait_uncancelled(*chunk->future.state());
-  }
+  ~MapState() { leave(); }
 
   Task<std::optional<Value>> next() {
     while (at_ == current_size()) {
@@ -166,7 +171,12 @@ class MapState {
  private:
   std::size_t current_size() const noexcept { return current_ ? current_->size() : 0; }
   bool at_end() const noexcept { return at_end_; }
-  Value& current() noexcept { return current_->values[at_ - 1 - failed_]; }
+  Value& current() noexcept { return current_->values[at_ - 1 - failed_].value; }
+  void leave() noexcept {
+    for (auto& chunk : out_) chunk->future.cancel();
+    if (copies_ && detail::Scheduler::current()) return;
+    for (auto& chunk : out_) detail::wait_uncancelled(*chunk->future.state());
+  }
 
   void step() {
     while (at_ == current_size()) {
@@ -221,19 +231,18 @@ class MapState {
         input_over_ = true;
       }
       if (chunk->size() == 0) return;
-      in_flight_ += chunk->size();
       out_.push_back(chunk);
       const auto call = [shared = shared_, chunk] { shared->call(*chunk); };
       try {
         chunk->future = pool_->submit(call);
       } catch (...) {
         out_.pop_back();
-        in_flight_ -= chunk->size();
         input_over_ = true;
         if (out_.empty()) throw;
         input_error_ = std::current_exception();
         return;
       }
+      in_flight_ += chunk->size();
       if (options_.ordered) continue;
       const auto tell = [shared = shared_, chunk] { static_cast<void>(shared->done.try_put(chunk)); };
       chunk->future.add_done_callback(tell);
