@@ -74,6 +74,7 @@ void PoolScheduler::start_or_leave(PoolWorker& worker) noexcept {
   } catch (...) {
     set_current(here);
     give_up(worker);
+    os::process_barrier();  // as before sleep
     // Those that are there do the work; who relied on the new one's looking for it woke nobody.
     if (work_visible()) wake_one(false);
   }
