@@ -179,10 +179,17 @@ class MapState {
   }
 
   void step() {
+    if (at_ == current_size() && !step_to_next_chunk()) [[unlikely]]
+      return;
+    ++at_;
+    throw_if_failed();
+  }
+  /// False at the end.
+  [[gnu::noinline]] bool step_to_next_chunk() {
     while (at_ == current_size()) {
       if (!begin_next()) {
         at_end_ = true;
-        return;
+        return false;
       }
       // A worker of the pool waits for a Future, so that it may make the call itself.
       if (options_.ordered || detail::this_thread_strand().crew) {
@@ -191,8 +198,7 @@ class MapState {
       // What is done has arrived there, or is about to.
       take(options_.ordered ? out_.front() : sync_wait(shared_->done.get()));
     }
-    ++at_;
-    throw_if_failed();
+    return true;
   }
   /// The chunk before is used up: more may be submitted. False at the end; throws what the input threw there.
   bool begin_next() {
