@@ -558,7 +558,7 @@ TEST(PoolLife, ACallAndTheOneItWaitsForMayBeCancelledAtOnce) {
     });
     while (!inner) detail::cpu_relax();
     for (int i = 0; i < round * 7919 % 40; ++i) detail::cpu_relax();
-    outer.cancel();
+    if (round % 3 != 0) outer.cancel();
     inner.load()->cancel();
     cancelled = true;
     outer.result();
