@@ -29,7 +29,7 @@ constexpr unsigned kSpares = 1024;
 /// How many pieces of work a worker takes from the queue at once.
 constexpr std::size_t kBatch = 16;
 /// Every so many pieces of work the queue comes before the own deque, and the oldest of that before the newest.
-constexpr std::uint32_t kFairness = 64;
+constexpr std::uint32_t kFairness = 32;
 /// A look at a deque takes a cache line away from its owner.
 constexpr int kTurnsBetweenLooks = 32;
 /// What a worker keeps of its stack for the transfers of the strands that it runs.
