@@ -40,7 +40,7 @@ struct FreePools {
 };
 constinit FreePools free_pools;
 
-/// Another thread may have been at one: the child makes new ones.
+/// Another thread may have been at one, in the midst of anything: the child makes new ones.
 [[gnu::constructor(os::kWatchForks)]] void watch_forks() {
   os::in_each_forked_child([] { new (&free_pools) FreePools; });
 }
