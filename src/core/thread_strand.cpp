@@ -7,6 +7,7 @@
 #include <chrono>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include "plait/base/spin_lock.hpp"
 #include "plait/core/clock.hpp"
@@ -22,12 +23,16 @@ namespace {
 struct Pool {
   SpinLock lock;
   ThreadStrand* free = nullptr;
+  /// In a forked child: its parent's, which another thread may have been at.
+  ThreadStrand* inherited = nullptr;
 };
 constinit Pool pool;
 
-/// Another thread may have been at it: the child makes new ones.
 [[gnu::constructor(os::kWatchForks)]] void watch_forks() {
-  os::in_each_forked_child([] { new (&pool) Pool; });
+  os::in_each_forked_child([] {
+    pool.inherited = std::exchange(pool.free, nullptr);
+    new (&pool.lock) SpinLock;
+  });
 }
 
 [[gnu::tls_model("initial-exec")]] constinit thread_local ThreadStrand* own_strand = nullptr;

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include "plait/base/contract.hpp"
 #include "plait/os/shared_memory.hpp"
@@ -38,12 +39,16 @@ constexpr std::size_t kStackForHops = 48 * 1024;
 struct FreePools {
   SpinLock lock;
   PoolScheduler* first = nullptr;
+  /// In a forked child: its parent's, which another thread may have been at.
+  PoolScheduler* inherited = nullptr;
 };
 constinit FreePools free_pools;
 
-/// Another thread may have been at one: the child makes new ones.
 [[gnu::constructor(os::kWatchForks)]] void watch_forks() {
-  os::in_each_forked_child([] { new (&free_pools) FreePools; });
+  os::in_each_forked_child([] {
+    free_pools.inherited = std::exchange(free_pools.first, nullptr);
+    new (&free_pools.lock) SpinLock;
+  });
 }
 
 }  // namespace
