@@ -212,7 +212,9 @@ TEST(PoolLife, AParentThatASpareMadeReadyGoesOn) {
       waits = true;
       future.result();
       back = true;
-      for (int i = 0; i < 3'000; ++i) std::this_thread::yield();  // so that the spare sees that it is one too many
+      // So that the spare sees that it is one too many. Not a number of yields: each may cost a time slice.
+      const auto enough = std::chrono::steady_clock::now() + 2ms;
+      while (std::chrono::steady_clock::now() < enough) std::this_thread::yield();
     });
     spin_until(waits);
     Event event;
@@ -233,7 +235,7 @@ TEST(PoolLife, AParentThatASpareMadeReadyGoesOn) {
       done = true;
     };
     std::thread guard([&] {  // a pool that hangs fails the test instead of hanging it
-      for (int i = 0; i < 20'000 && !done; ++i) std::this_thread::sleep_for(100us);
+      for (int i = 0; i < 300'000 && !done; ++i) std::this_thread::sleep_for(100us);
       EXPECT_TRUE(done.exchange(true)) << "the parent was left lying";
     });
     pool.run(both());
