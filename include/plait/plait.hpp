@@ -80,6 +80,7 @@
 #include "plait/sync/rw_lock.hpp"
 #include "plait/sync/semaphore.hpp"
 #include "plait/sync/watch.hpp"
+#include "plait/thread/broken_thread_pool.hpp"
 #include "plait/thread/exception_hook.hpp"
 #include "plait/thread/group_thread.hpp"
 #include "plait/thread/local.hpp"

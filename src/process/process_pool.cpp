@@ -27,6 +27,7 @@ ProcessPool& process_pool_for_all() {
   return *pool;
 }
 
+bool PoolOrder::begun() noexcept { return pool_->has_begun(*this); }
 void PoolOrder::cancel() noexcept { pool_->cancel(*this); }
 void PoolOrder::listen(const FutureStateBase& until) noexcept { pool_->listen(until); }
 

@@ -321,6 +321,13 @@ void ProcessPoolCore::fail(Orders& orders, const std::exception_ptr& error) noex
 
 // ---- Cancel and close ----
 
+bool ProcessPoolCore::has_begun(const PoolOrder& order) noexcept {
+  const std::scoped_lock guard(lock_);
+  if (order.phase != PoolOrder::Phase::in_slot) return order.phase == PoolOrder::Phase::ended;
+  const std::uint64_t state = board_.slot(order.slot).state.load(std::memory_order_relaxed);
+  return CallSlot::phase_of(state) != CallSlot::Phase::ready;
+}
+
 void ProcessPoolCore::cancel(PoolOrder& order) noexcept {
   Orders withdrawn;
   {

@@ -36,6 +36,8 @@ class ProcessPoolCore : public std::enable_shared_from_this<ProcessPoolCore>, pu
 
   /// Takes a call over. False after `close`. Throws BrokenProcessPool, std::system_error. Any thread.
   bool submit(PoolOrder& order);
+  /// A worker has taken the call. Any thread.
+  bool has_begun(const PoolOrder& order) noexcept;
   /// Withdraws a call, or ends the worker that makes it. Any thread.
   void cancel(PoolOrder& order) noexcept;
   /// Looks for results for a while, or until that one is there. Any thread.

@@ -16,6 +16,7 @@ void PoolScheduler::sleep(PoolWorker& worker) {
   }
   os::process_barrier();  // the other half of announce() [P1]
   if (work_visible()) {
+    worker.thread->parker.budget().learn(Duration::zero());  // as short as a sleep can be
     if (leave_idle(worker)) return;
   } else {
     end_if_quiet();

@@ -12,6 +12,7 @@
 
 #include "plait/base/spin_lock.hpp"
 #include "plait/os/stack.hpp"
+#include "plait/thread/broken_thread_pool.hpp"
 
 namespace plait::detail {
 namespace {
@@ -40,6 +41,8 @@ bool stack_has_room(Current& here) noexcept {
 
 void PoolJob::run_work(Work& work) {
   auto& job = static_cast<PoolJob&>(work);
+  if (job.pool_.broken()) [[unlikely]]
+    return job.discard(std::make_exception_ptr(BrokenThreadPool(job.pool_.breakage())));
   ThreadStrand& self = this_thread_strand();
   if (job.decide(begun_by(self))) {
     job.make_call(self);
@@ -106,12 +109,13 @@ void PoolJob::help() {
   PoolWorker* worker = PoolWorker::current();
   if (!worker || &worker->pool != &pool_ || Scheduler::current() || !stack_has_room(this_thread())) return;
   if (worker->deque.pop_if(*this)) return run_work(*this);
+  if (pool_.broken()) return;  // whoever takes it lets it fail
   ThreadStrand& self = this_thread_strand();
   if (decide_outside_queue(begun_by(self))) make_call(self);
 }
 
 void PoolJob::cancel() noexcept {
-  if (decide_outside_queue(kWithdrawn)) return complete_cancelled();
+  if (decide_outside_queue(kWithdrawn)) return fail(std::make_exception_ptr(Cancelled{}));
   const Phase phase = decided();
   if (phase == kWithdrawn || phase == kEnded) return;
   // [P8] The thread may be through with the call by now, but is still a thread.
@@ -122,10 +126,10 @@ void PoolJob::cancel() noexcept {
   });
 }
 
-void PoolJob::discard() noexcept {
+void PoolJob::discard(std::exception_ptr error) noexcept {
   if (!decide(kEnded)) return leave_queue();
   drop();
-  complete_cancelled();
+  fail(std::move(error));
 }
 
 }  // namespace plait::detail

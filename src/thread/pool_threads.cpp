@@ -33,6 +33,7 @@ class PoolThreads::Job final : public ThreadJob {
       if (initializer_) initializer_();
     } catch (...) {
       report_unretrieved(std::current_exception(), *this_thread_strand().record);
+      worker_.pool.break_with("ThreadPool: its initializer failed: " + describe(std::current_exception()));
     }
     worker_.pool.work(worker_);
   }

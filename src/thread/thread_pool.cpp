@@ -83,7 +83,10 @@ ThreadPool::~ThreadPool() {
   detail::PoolScheduler::give_back(*scheduler_);
 }
 
-void ThreadPool::refuse() { detail::misuse("ThreadPool: it was shut down and takes no more work."); }
+void ThreadPool::refuse() const {
+  if (scheduler_->broken()) throw BrokenThreadPool(scheduler_->breakage());
+  detail::misuse("ThreadPool: it was shut down and takes no more work.");
+}
 
 void ThreadPool::enqueue(detail::PoolJob& job) {
   if (!scheduler_->submit(job)) refuse();
@@ -101,7 +104,7 @@ void ThreadPool::shutdown(ShutdownOptions options) {
     std::vector<detail::Work*> others;
     while (detail::Work* work = scheduler_->withdraw()) {
       if (detail::PoolJob* job = detail::PoolJob::from(*work)) {
-        job->discard();
+        job->discard(std::make_exception_ptr(Cancelled{}));
       } else {
         others.push_back(work);
       }

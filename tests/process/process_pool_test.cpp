@@ -161,6 +161,18 @@ TEST(ProcessPool, CancelEndsACallThatRuns) {
   EXPECT_EQ(next.result(), 2);
 }
 
+TEST(ProcessPool, AFutureTellsWhetherItsCallRuns) {
+  ProcessPool pool(1);
+  Future<void> runs = pool.submit(forever);
+  Future<int> next = pool.submit(add_one, 1);
+  while (!runs.running()) std::this_thread::yield();
+  EXPECT_FALSE(next.running());
+  runs.cancel();
+  EXPECT_EQ(next.result(), 2);
+  EXPECT_FALSE(runs.running());
+  EXPECT_FALSE(next.running());
+}
+
 TEST(ProcessPool, CancelWithdrawsACallThatHasNotBegun) {
   ProcessPool pool(1);
   Future<void> runs = pool.submit(forever);

@@ -567,20 +567,66 @@ TEST(PoolLife, ACallAndTheOneItWaitsForMayBeCancelledAtOnce) {
   }
 }
 
-TEST(PoolLife, AnInitializerThatThrowsIsReportedAndTheThreadWorks) {
-  static std::atomic<int> reported{0}, calls{0};
-  reported = calls = 0;
-  const UnretrievedHandler before = set_unretrieved_handler([](const UnretrievedError&) { ++reported; });
+int reported_errors = 0;
+
+TEST(PoolLife, IsBrokenIfItsInitializerFails) {  // test_initializer, FailingInitializerMixin
+  reported_errors = 0;
+  const UnretrievedHandler before = set_unretrieved_handler([](const UnretrievedError&) { ++reported_errors; });
   {
+    static std::atomic<bool> go;
+    go = false;
     ThreadPool pool({.size = 1, .initializer = [] {
-                       ++calls;
-                       throw std::runtime_error("initializer");
+                       spin_until(go);
+                       throw std::runtime_error("no licence");
                      }});
-    EXPECT_EQ(pool.submit([] { return 1; }).result(), 1);
+    std::vector<Future<int>> pending;
+    for (int i = 0; i < 100; ++i) pending.push_back(pool.submit([] { return 1; }));
+    Event never;
+    const auto waits = [&]() -> Task<> { co_await never.wait(); };
+    Future<void> task = pool.start(waits(), {});
+    pending[50].cancel();
+    go = true;
+    for (std::size_t i = 0; i < pending.size(); ++i) {
+      try {
+        static_cast<void>(pending[i].result());
+        ADD_FAILURE() << "call " << i << " was made";
+      } catch (const BrokenThreadPool& error) {
+        EXPECT_STREQ(error.what(), "ThreadPool: its initializer failed: std::runtime_error: no licence");
+        EXPECT_NE(i, 50u);
+      } catch (const Cancelled&) {
+        EXPECT_EQ(i, 50u);
+      }
+    }
+    EXPECT_THROW(task.result(), Cancelled);
+    EXPECT_THROW(static_cast<void>(pool.submit([] {})), BrokenThreadPool);
+    EXPECT_THROW(pool.run(waits()), BrokenThreadPool);
+    EXPECT_THROW(static_cast<void>(pool.map([](int x) { return x; }, std::vector{1, 2})), BrokenThreadPool);
   }
   set_unretrieved_handler(before);
-  EXPECT_EQ(calls, 1);
-  EXPECT_EQ(reported, 1);
+  EXPECT_EQ(reported_errors, 1);
+}
+
+/// The call that has begun goes on; what it submits fails.
+TEST(PoolLife, ThatBreaksLaterLeavesACallThatRunsAlone) {
+  static std::atomic<int> threads;
+  threads = 0;
+  const UnretrievedHandler before = set_unretrieved_handler([](const UnretrievedError&) {});
+  {
+    ThreadPool pool({.size = 2, .initializer = [] {
+                       if (++threads == 2) throw std::runtime_error("one is enough");
+                     }});
+    std::atomic<bool> broken{false};
+    Future<int> runs = pool.submit([&] {
+      spin_until(broken);
+      EXPECT_THROW(static_cast<void>(pool.submit([] {})), BrokenThreadPool);
+      return 1;
+    });
+    while (!runs.running()) std::this_thread::yield();
+    EXPECT_THROW(pool.submit([] {}).result(), BrokenThreadPool);
+    broken = true;
+    EXPECT_EQ(runs.result(), 1);
+  }
+  set_unretrieved_handler(before);
 }
 
 TEST(PoolLife, ACallThatEndsItsThreadLosesNothing) {

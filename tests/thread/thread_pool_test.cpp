@@ -143,6 +143,27 @@ TEST(ThreadPool, NestedSubmitAndWaitEndsOnOneWorker) {
   EXPECT_EQ(pool.submit(&Nest::call, std::ref(pool), depth).result(), depth);
 }
 
+TEST(ThreadPool, AFutureTellsWhetherItsCallRuns) {
+  ThreadPool pool(1);
+  Event begun, go;
+  auto first = pool.submit([&] {
+    begun.set();
+    sync_wait(go.wait());
+  });
+  auto second = pool.submit([] {});
+  auto third = pool.submit([] {});
+  sync_wait(begun.wait());
+  EXPECT_TRUE(first.running());
+  EXPECT_FALSE(second.running());
+  second.cancel();
+  EXPECT_FALSE(second.running());
+  go.set();
+  third.result();
+  EXPECT_FALSE(first.running());
+  EXPECT_FALSE(third.running());
+  EXPECT_THROW(static_cast<void>(Future<void>().running()), std::logic_error);
+}
+
 TEST(ThreadPool, ACallThatIsCancelledBeforeItBeginsIsNeverMade) {
   ThreadPool pool(1);
   Event begun, go;

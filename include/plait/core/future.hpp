@@ -99,6 +99,8 @@ class FutureStateBase {
   /// Called after those that were added before, on the completing thread; at once if those have been called.
   void add_callback(std::unique_ptr<DoneCallback> callback) noexcept;
 
+  /// Somebody is at it, or has been. False: it waits for a worker.
+  virtual bool begun() noexcept { return true; }
   virtual void request_cancel() noexcept = 0;
   /// The same for a canceller that holds a strand's wait lock, or a pool's home: takes neither [W12].
   virtual void request_cancel_later() noexcept { request_cancel(); }
@@ -306,6 +308,9 @@ class Future {
   bool valid() const noexcept { return state_ != nullptr; }
   /// It has a result, an error, or was cancelled. Never waits; from any thread.
   bool done() const { return open().done(); }
+  /// It has begun and has not ended; a call that waits for a worker of its pool has not begun. Only a hint: it may be
+  /// otherwise by the time the caller looks at the answer (Future.running). Never waits; from any thread.
+  bool running() const { return !done() && state_->begun(); }
   /// It has ended, by a cancel. Never waits; from any thread.
   bool cancelled() const { return done() && detail::is_cancelled(state_->error()); }
   /// Cancels the strand: its outermost scope, hence its next checkpoint (`Task.cancel`). Does not wait. A strand that

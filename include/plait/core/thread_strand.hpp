@@ -33,7 +33,7 @@ class Parker {
   void park(TimePoint deadline);
   /// The same for a thread that has looked for what it waits for by itself, for `budget()`.
   void park_at_once(TimePoint deadline);
-  const SpinBudget& budget() const noexcept { return budget_; }
+  SpinBudget& budget() noexcept { return budget_; }
   /// Gives the token. From any thread; the parker's memory is never returned.
   void unpark() noexcept;
 

@@ -50,6 +50,7 @@ class PoolOrder : public Link {
   explicit PoolOrder(std::shared_ptr<ProcessPoolCore> pool) noexcept : pool_(std::move(pool)) {}
   ~PoolOrder() = default;
 
+  bool begun() noexcept;
   void cancel() noexcept;
   /// On a thread that waits for it for ever: looks for results for a while, as whoever waits for them all does.
   void listen(const FutureStateBase& until) noexcept;
@@ -67,6 +68,7 @@ class ProcessCall final : public FutureState<R>, public PoolOrder, public FrameA
     this->strand_record = &unrecorded;
   }
 
+  bool begun() noexcept override { return PoolOrder::begun(); }
   void request_cancel() noexcept override {
     if (!this->done()) PoolOrder::cancel();
   }

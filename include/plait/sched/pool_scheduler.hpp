@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "plait/core/crew.hpp"
@@ -75,6 +76,12 @@ class PoolScheduler final : public Scheduler, public Crew {
   void close() noexcept;
   /// The call that the calling thread makes ends the program, and will not return.
   void go_on_without_this_thread() noexcept;
+  /// No call can be made any more, for that reason: who makes calls asks before each. The tasks are cancelled. The
+  /// first reason counts.
+  void break_with(std::string reason) noexcept;
+  bool broken() const noexcept { return broken_.load(std::memory_order_acquire); }
+  /// Why; when it is broken.
+  const std::string& breakage() const noexcept { return breakage_; }
   /// Cancels the tasks, and the calls that are being made.
   void cancel_all() noexcept;
   bool closed() const noexcept { return exit_.load(std::memory_order_acquire); }
@@ -121,6 +128,7 @@ class PoolScheduler final : public Scheduler, public Crew {
 
   HomeLock home_lock_;
   Atomic<unsigned> size_{0};
+  Atomic<bool> broken_{false};
   StartThread start_thread_ = nullptr;
   void* owner_ = nullptr;
 
@@ -146,6 +154,8 @@ class PoolScheduler final : public Scheduler, public Crew {
   Atomic<unsigned> published_{0};
   unsigned blocked_ = 0;
   bool closing_ = false;
+  /// Written once, before `broken_`.
+  std::string breakage_;
   Atomic<bool> exit_{true};
   IntrusiveList<Waiter, Link> closers_;
 

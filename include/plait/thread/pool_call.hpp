@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <tuple>
@@ -23,14 +24,15 @@ class PoolJob : public Work {
  public:
   /// Whether `work` is one.
   static PoolJob* from(Work& work) noexcept { return work.run == &run_work ? static_cast<PoolJob*>(&work) : nullptr; }
-  /// A job that was taken out of a queue: it is cancelled, unless it was before.
-  void discard() noexcept;
+  /// A job that was taken out of a queue: it ends with `error`, unless it was cancelled before.
+  void discard(std::exception_ptr error) noexcept;
 
  protected:
   explicit PoolJob(PoolScheduler& pool) noexcept : pool_(pool) { run = &run_work; }
   ~PoolJob() = default;
 
   void cancel() noexcept;
+  bool begun() const noexcept { return phase_.load(std::memory_order_relaxed) > kEnded; }
   /// On a thread that waits for it for ever: makes the call if that thread is a worker and the call has not begun.
   void help();
   /// The call is over, on `thread`, which made it; what is destroyed from here on may wait.
@@ -53,8 +55,8 @@ class PoolJob : public Work {
   virtual void call(ThreadStrand& thread) = 0;
   /// It will never be made.
   virtual void drop() noexcept = 0;
-  /// It was withdrawn: completes with Cancelled.
-  virtual void complete_cancelled() noexcept = 0;
+  /// It was withdrawn: completes with `error`.
+  virtual void fail(std::exception_ptr error) noexcept = 0;
   /// The queue still holds the job after it was decided; and its last touch then.
   virtual void hold_for_queue() noexcept = 0;
   virtual void release_by_queue() noexcept = 0;
@@ -79,6 +81,7 @@ class PoolCall final : public FutureState<R>, public PoolJob, public FrameAlloca
     this->strand_record = &unrecorded;
   }
 
+  bool begun() noexcept override { return PoolJob::begun(); }
   void request_cancel() noexcept override {
     if (!this->done()) PoolJob::cancel();
   }
@@ -101,8 +104,8 @@ class PoolCall final : public FutureState<R>, public PoolJob, public FrameAlloca
     });
   }
   void drop() noexcept override { parts_.reset(); }
-  void complete_cancelled() noexcept override {
-    this->result.set_error(std::make_exception_ptr(Cancelled{}));
+  void fail(std::exception_ptr error) noexcept override {
+    this->result.set_error(std::move(error));
     this->complete();
   }
   void hold_for_queue() noexcept override { static_cast<void>(this->send_message()); }

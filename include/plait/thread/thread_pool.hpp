@@ -14,6 +14,7 @@
 #include "plait/core/located_task.hpp"
 #include "plait/core/temporary.hpp"
 #include "plait/sched/spawn.hpp"
+#include "plait/thread/broken_thread_pool.hpp"
 #include "plait/thread/pool_call.hpp"
 #include "plait/thread/pool_map.hpp"
 #include "plait/thread/thread_state.hpp"
@@ -26,7 +27,8 @@ struct ThreadPoolOptions {
   int size = 0;
   /// Threads are named NAME-1, NAME-2 and so on; empty: "pool1", "pool2" and so on, one for each pool. Copied.
   std::string_view name = {};
-  /// Called on each new thread before it works. What it throws is reported, and the thread works all the same.
+  /// Called on each new thread before it works. What it throws is reported, and the pool is broken: calls that have not
+  /// begun and later ones end with BrokenThreadPool, its tasks are cancelled.
   void (*initializer)() = nullptr;
 };
 
@@ -130,7 +132,7 @@ class ThreadPool {
 
  private:
   void enqueue(detail::PoolJob& job);
-  [[noreturn]] static void refuse();
+  [[noreturn]] void refuse() const;
 
   detail::PoolScheduler* scheduler_;
   std::unique_ptr<detail::PoolThreads> threads_;
