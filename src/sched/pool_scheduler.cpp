@@ -82,7 +82,7 @@ PoolScheduler& PoolScheduler::borrow(unsigned size, StartThread start_thread, Po
   pool->io_.begin(start_io, owner);
   pool->size_.store(size, std::memory_order_relaxed);
   pool->closing_ = false;
-  pool->broken_.store(false, std::memory_order_relaxed);
+  pool->calls_.store(Calls::made, std::memory_order_relaxed);
   pool->injected_.open();
   pool->begun_.store(false, std::memory_order_relaxed);
   pool->workers_ = std::make_unique<Atomic<PoolWorker*>[]>(size + kSpares);
@@ -316,13 +316,18 @@ void PoolScheduler::close() noexcept {
   end_if_quiet();
 }
 
+void PoolScheduler::cancel_calls() noexcept {
+  const std::scoped_lock guard(idle_lock_);
+  if (calls() == Calls::made) calls_.store(Calls::cancelled, std::memory_order_release);
+}
+
 void PoolScheduler::break_with(std::string reason) noexcept {
   {
     const std::scoped_lock guard(idle_lock_);
-    if (broken()) return;
+    if (calls() == Calls::broken) return;
     breakage_ = std::move(reason);
-    // Release pairs with the acquire in broken().
-    broken_.store(true, std::memory_order_release);
+    // Release pairs with the acquire in calls().
+    calls_.store(Calls::broken, std::memory_order_release);
   }
   refuse();
   tasks_.scope.cancel();

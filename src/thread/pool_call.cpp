@@ -41,8 +41,8 @@ bool stack_has_room(Current& here) noexcept {
 
 void PoolJob::run_work(Work& work) {
   auto& job = static_cast<PoolJob&>(work);
-  if (job.pool_.broken()) [[unlikely]]
-    return job.discard(std::make_exception_ptr(BrokenThreadPool(job.pool_.breakage())));
+  if (job.pool_.calls() != PoolScheduler::Calls::made) [[unlikely]]
+    return job.discard();
   ThreadStrand& self = this_thread_strand();
   if (job.decide(begun_by(self))) {
     job.make_call(self);
@@ -109,7 +109,7 @@ void PoolJob::help() {
   PoolWorker* worker = PoolWorker::current();
   if (!worker || &worker->pool != &pool_ || Scheduler::current() || !stack_has_room(this_thread())) return;
   if (worker->deque.pop_if(*this)) return run_work(*this);
-  if (pool_.broken()) return;  // whoever takes it lets it fail
+  if (pool_.calls() != PoolScheduler::Calls::made) return;  // whoever takes it discards it
   ThreadStrand& self = this_thread_strand();
   if (decide_outside_queue(begun_by(self))) make_call(self);
 }
@@ -126,10 +126,11 @@ void PoolJob::cancel() noexcept {
   });
 }
 
-void PoolJob::discard(std::exception_ptr error) noexcept {
+void PoolJob::discard() noexcept {
   if (!decide(kEnded)) return leave_queue();
+  const bool broken = pool_.calls() == PoolScheduler::Calls::broken;
   drop();
-  fail(std::move(error));
+  fail(broken ? std::make_exception_ptr(BrokenThreadPool(pool_.breakage())) : std::make_exception_ptr(Cancelled{}));
 }
 
 }  // namespace plait::detail

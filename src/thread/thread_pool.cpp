@@ -84,7 +84,7 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::refuse() const {
-  if (scheduler_->broken()) throw BrokenThreadPool(scheduler_->breakage());
+  if (scheduler_->calls() == detail::PoolScheduler::Calls::broken) throw BrokenThreadPool(scheduler_->breakage());
   detail::misuse("ThreadPool: it was shut down and takes no more work.");
 }
 
@@ -101,10 +101,11 @@ void ThreadPool::shutdown(ShutdownOptions options) {
   }
   scheduler_->refuse();
   if (options.cancel_futures) {
+    scheduler_->cancel_calls();  // also those that a worker has in its hands just now
     std::vector<detail::Work*> others;
     while (detail::Work* work = scheduler_->withdraw()) {
       if (detail::PoolJob* job = detail::PoolJob::from(*work)) {
-        job->discard(std::make_exception_ptr(Cancelled{}));
+        job->discard();
       } else {
         others.push_back(work);
       }

@@ -200,6 +200,24 @@ TEST(PoolLife, EveryFutureOfASubmitThatRacesAShutdownIsDone) {
 
 // ---- Places of workers ----
 
+/// Nor those that a worker was about to put into its deque.
+TEST(PoolLife, NoCallBeginsAfterAShutdownThatCancels) {
+  for (int round = 0; round < test::rounds(500); ++round) {
+    std::atomic<bool> over{false};
+    std::atomic<int> late{0};
+    ThreadPool pool(2);
+    for (int i = 0; i < 100; ++i) {
+      static_cast<void>(pool.submit([&] {
+        if (over) ++late;
+      }));
+    }
+    pool.shutdown({.wait = false, .cancel_futures = true});
+    over = true;
+    pool.shutdown();
+    EXPECT_LE(late, 2);  // one that has begun may look late
+  }
+}
+
 // [P2] The worker that a spare has run for comes back, and the spare, which is one too many now, has just made a parent
 // ready.
 TEST(PoolLife, AParentThatASpareMadeReadyGoesOn) {

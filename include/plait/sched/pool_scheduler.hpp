@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -76,10 +77,13 @@ class PoolScheduler final : public Scheduler, public Crew {
   void close() noexcept;
   /// The call that the calling thread makes ends the program, and will not return.
   void go_on_without_this_thread() noexcept;
-  /// No call can be made any more, for that reason: who makes calls asks before each. The tasks are cancelled. The
-  /// first reason counts.
+  /// What becomes of calls that have not begun; who makes calls asks before each.
+  enum class Calls : std::uint8_t { made, cancelled, broken };
+  Calls calls() const noexcept { return calls_.load(std::memory_order_acquire); }
+  /// From now on they are cancelled.
+  void cancel_calls() noexcept;
+  /// No call can be made any more, for that reason, and the tasks are cancelled. The first reason counts.
   void break_with(std::string reason) noexcept;
-  bool broken() const noexcept { return broken_.load(std::memory_order_acquire); }
   /// Why; when it is broken.
   const std::string& breakage() const noexcept { return breakage_; }
   /// Cancels the tasks, and the calls that are being made.
@@ -128,7 +132,7 @@ class PoolScheduler final : public Scheduler, public Crew {
 
   HomeLock home_lock_;
   Atomic<unsigned> size_{0};
-  Atomic<bool> broken_{false};
+  Atomic<Calls> calls_{Calls::made};
   StartThread start_thread_ = nullptr;
   void* owner_ = nullptr;
 
@@ -154,7 +158,7 @@ class PoolScheduler final : public Scheduler, public Crew {
   Atomic<unsigned> published_{0};
   unsigned blocked_ = 0;
   bool closing_ = false;
-  /// Written once, before `broken_`.
+  /// Written once, before `calls_` says so.
   std::string breakage_;
   Atomic<bool> exit_{true};
   IntrusiveList<Waiter, Link> closers_;

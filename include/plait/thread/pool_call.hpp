@@ -24,8 +24,8 @@ class PoolJob : public Work {
  public:
   /// Whether `work` is one.
   static PoolJob* from(Work& work) noexcept { return work.run == &run_work ? static_cast<PoolJob*>(&work) : nullptr; }
-  /// A job that was taken out of a queue: it ends with `error`, unless it was cancelled before.
-  void discard(std::exception_ptr error) noexcept;
+  /// A job that was taken out of a queue, of a pool that makes no calls any more: it ends with the reason.
+  void discard() noexcept;
 
  protected:
   explicit PoolJob(PoolScheduler& pool) noexcept : pool_(pool) { run = &run_work; }

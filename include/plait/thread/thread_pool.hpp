@@ -69,9 +69,11 @@ class ThreadPool {
   /// Has a worker call `f(args…)`, all copied or moved, and gives the Future of its result (Executor.submit). Calls
   /// begin in order, as far as there are workers for them; those that a worker submits, newest first. They may block,
   /// like any thread; to wait for the Future of another call of the pool makes that call in place if it has not begun,
-  /// else a spare thread works meanwhile. Cancelling the Future withdraws a call that has not begun, and makes one that
-  /// runs throw Cancelled at its next wait. Throws std::logic_error after `shutdown` or `close`, std::system_error if
-  /// the system has no thread to give for the first call. From any thread, also on a loop.
+  /// else a spare thread works meanwhile. Every other wait (`as_completed`, `wait`, a Lock, a socket) holds the call's
+  /// place, so in a pool of one it must not be for another call. Cancelling the Future withdraws a call that has not
+  /// begun, and makes one that runs throw Cancelled at its next wait. Throws std::logic_error after `shutdown` or
+  /// `close`, std::system_error if the system has no thread to give for the first call. From any thread, also on a
+  /// loop.
   template <class F, class... Args>
     requires detail::ThreadCallable<F, Args...>
   auto submit(F&& f, Args&&... args) {
