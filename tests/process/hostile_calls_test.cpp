@@ -197,7 +197,7 @@ TEST(HostileCalls, AllWhoSleepAreWokenForWhatIsPublishedAtOnce) {
 }
 
 TEST(HostileCalls, ACopyThatClosesItsChannelIsAlive) {
-  if (os::thread_count() != 1) GTEST_SKIP() << "ThreadSanitizer has a thread of its own, so nothing may be forked";
+  PLAIT_TEST_NEEDS_FORK();
   const auto program = [] {
     Process copy({.start = Start::fork}, [] {
       ::close_range(3, ~0U, 0);
@@ -211,7 +211,7 @@ TEST(HostileCalls, ACopyThatClosesItsChannelIsAlive) {
 }
 
 TEST(HostileCalls, ACopyEndsThoughItsChannelIsHeld) {
-  if (os::thread_count() != 1) GTEST_SKIP() << "ThreadSanitizer has a thread of its own, so nothing may be forked";
+  PLAIT_TEST_NEEDS_FORK();
   const auto program = [] {
     Process copy({.start = Start::fork}, [] {
       if (::fork() == 0) forever();

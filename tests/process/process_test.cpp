@@ -20,6 +20,7 @@
 
 #include "plait/plait.hpp"
 #include "support/descriptors.hpp"
+#include "support/forked.hpp"
 #include "support/tasks.hpp"
 
 namespace plait {
@@ -264,9 +265,7 @@ TEST(Process, LeavesNothingBehind) {
     await_gone(process.pid());
   }
   // The reaper lets go of the last one a moment after who joined it goes on.
-  const auto patience = std::chrono::steady_clock::now() + 10s;
-  while (test::open_descriptors() != before && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
-  EXPECT_EQ(test::open_descriptors(), before);
+  test::until([&] { return test::open_descriptors() == before; });
 }
 
 TEST(Process, TakesArgumentsOfAnySize) {
