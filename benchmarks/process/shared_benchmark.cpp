@@ -16,6 +16,7 @@
 #include <new>
 #include <thread>
 
+#include "measure.hpp"
 #include "plait/plait.hpp"
 #include "plait/process/shared_lock.hpp"
 #include "plait/process/shared_queue.hpp"
@@ -67,6 +68,7 @@ void lock_shared(benchmark::State& state) {
     lock.lock();
     lock.unlock();
   }
+  bench::report_per_item(state, 1);
 }
 BENCHMARK(lock_shared);
 
@@ -81,6 +83,7 @@ void lock_robust_pthread(benchmark::State& state) {
     ::pthread_mutex_lock(&mutex);
     ::pthread_mutex_unlock(&mutex);
   }
+  bench::report_per_item(state, 1);
 }
 BENCHMARK(lock_robust_pthread);
 
@@ -90,6 +93,7 @@ void lock_shared_by_two(benchmark::State& state) {
     for (;;) std::scoped_lock guard(lock);
   });
   for (auto _ : state) std::scoped_lock guard(lock);
+  bench::report_per_item(state, 1);
 }
 BENCHMARK(lock_shared_by_two)->UseRealTime();
 
@@ -100,7 +104,7 @@ void stream_queue(benchmark::State& state) {
     for (;;) sync_wait(queue.put(message));
   });
   for (auto _ : state) benchmark::DoNotOptimize(sync_wait(queue.get()));
-  state.SetItemsProcessed(state.iterations());
+  bench::report_per_item(state, 1);
 }
 BENCHMARK(stream_queue)->UseRealTime();
 
@@ -130,7 +134,7 @@ void stream_raw_ring(benchmark::State& state) {
     benchmark::DoNotOptimize(message);
     ring.head.store(++at, std::memory_order_release);
   }
-  state.SetItemsProcessed(state.iterations());
+  bench::report_per_item(state, 1);
 }
 BENCHMARK(stream_raw_ring)->UseRealTime();
 
@@ -146,7 +150,7 @@ void stream_pipe(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(::read(ends[0], &message, sizeof message));
   ::close(ends[0]);
   ::close(ends[1]);
-  state.SetItemsProcessed(state.iterations());
+  bench::report_per_item(state, 1);
 }
 BENCHMARK(stream_pipe)->UseRealTime();
 
@@ -160,6 +164,7 @@ void round_trip_queue(benchmark::State& state) {
     sync_wait(there.put(message));
     benchmark::DoNotOptimize(sync_wait(back.get()));
   }
+  bench::report_per_item(state, 1);
 }
 BENCHMARK(round_trip_queue)->UseRealTime();
 
@@ -189,6 +194,7 @@ void round_trip_raw_spin(benchmark::State& state) {
     send(there, message);
     benchmark::DoNotOptimize(receive(back));
   }
+  bench::report_per_item(state, 1);
 }
 BENCHMARK(round_trip_raw_spin)->UseRealTime();
 
@@ -209,6 +215,7 @@ void round_trip_queue_of_tasks(benchmark::State& state) {
       benchmark::DoNotOptimize(co_await back.get());
     }
   });
+  bench::report_per_item(state, 1);
 }
 BENCHMARK(round_trip_queue_of_tasks)->UseRealTime();
 
