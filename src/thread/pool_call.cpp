@@ -22,6 +22,17 @@ namespace {
 constexpr std::uintptr_t kStackForCall = 512 * 1024;
 constexpr unsigned kMostCalls = 1000;
 
+/// What a job's phase is, if neither null, which is queued, nor a thread. Deciding: somebody decides it just now, while
+/// it lies in a queue.
+char marks[3];
+constexpr void* kDeciding = &marks[0];
+constexpr void* kWithdrawn = &marks[1];
+constexpr void* kEnded = &marks[2];
+
+bool is_thread(const void* phase) noexcept {
+  return phase && phase != kDeciding && phase != kWithdrawn && phase != kEnded;
+}
+
 struct Current {
   PoolJob* job = nullptr;
   std::uintptr_t stack_end = 0;
@@ -39,12 +50,14 @@ bool stack_has_room(Current& here) noexcept {
 
 }  // namespace
 
+bool PoolJob::begun() const noexcept { return is_thread(phase_.load(std::memory_order_relaxed)); }
+
 void PoolJob::run_work(Work& work) {
   auto& job = static_cast<PoolJob&>(work);
   if (job.pool_.calls() != PoolScheduler::Calls::made) [[unlikely]]
     return job.discard();
   ThreadStrand& self = this_thread_strand();
-  if (job.decide(begun_by(self))) {
+  if (job.decide(&self)) {
     job.make_call(self);
   } else {
     job.leave_queue();
@@ -53,7 +66,7 @@ void PoolJob::run_work(Work& work) {
 
 /// False: somebody else has decided, or does so just now.
 bool PoolJob::decide(Phase phase) noexcept {
-  Phase queued = kQueued;
+  Phase queued = nullptr;
   // Acquire and release, as what was done for the call before it is seen by who makes it or withdraws it.
   return phase_.compare_exchange_strong(queued, phase, std::memory_order_acq_rel, std::memory_order_relaxed);
 }
@@ -111,15 +124,15 @@ void PoolJob::help() {
   if (worker->deque.pop_if(*this)) return run_work(*this);
   if (pool_.calls() != PoolScheduler::Calls::made) return;  // whoever takes it discards it
   ThreadStrand& self = this_thread_strand();
-  if (decide_outside_queue(begun_by(self))) make_call(self);
+  if (decide_outside_queue(&self)) make_call(self);
 }
 
 void PoolJob::cancel() noexcept {
   if (decide_outside_queue(kWithdrawn)) return fail(std::make_exception_ptr(Cancelled{}));
   const Phase phase = decided();
-  if (phase == kWithdrawn || phase == kEnded) return;
+  if (!is_thread(phase)) return;
   // [P8] The thread may be through with the call by now, but is still a thread.
-  auto& thread = *reinterpret_cast<ThreadStrand*>(phase);
+  auto& thread = *static_cast<ThreadStrand*>(phase);
   thread.with_job_held([&](const void* job) {
     if (phase_.load(std::memory_order_relaxed) != phase) return;
     if (!cancelled_.exchange(true, std::memory_order_relaxed) && job == this) thread.cancel();

@@ -22,11 +22,8 @@ class SpinBudget {
   int spins() const noexcept { return in_vain_ < kMostInVain ? spins_ : kLeast; }
   /// What was waited for came during a look, or did not.
   void found(bool in_time) noexcept {
-    if (in_time) {
-      in_vain_ = 0;
-    } else if (spins_ == kMost && ++in_vain_ == kTryAgain) {
-      in_vain_ = 0;
-    }
+    if (!in_time && spins_ == kMost) ++in_vain_;
+    if (in_time || in_vain_ == kTryAgain) in_vain_ = 0;
   }
   /// A sleep is over.
   void learn(Duration slept) noexcept {

@@ -32,19 +32,17 @@ class PoolJob : public Work {
   ~PoolJob() = default;
 
   void cancel() noexcept;
-  bool begun() const noexcept { return phase_.load(std::memory_order_relaxed) > kEnded; }
+  bool begun() const noexcept;
   /// On a thread that waits for it for ever: makes the call if that thread is a worker and the call has not begun.
   void help();
   /// The call is over, on `thread`, which made it; what is destroyed from here on may wait.
   void end(ThreadStrand& thread) noexcept;
 
  private:
-  /// A thread's address, if that has begun the call, or one of these.
-  using Phase = std::uintptr_t;
-  static constexpr Phase kQueued = 0, kDeciding = 1, kWithdrawn = 2, kEnded = 3;
+  /// The ThreadStrand that has begun the call, null as long as it is queued, or a mark.
+  using Phase = void*;
 
   static void run_work(Work& work);
-  static Phase begun_by(ThreadStrand& thread) noexcept { return reinterpret_cast<Phase>(&thread); }
   bool decide(Phase phase) noexcept;
   bool decide_outside_queue(Phase phase) noexcept;
   Phase decided() const noexcept;
@@ -64,7 +62,7 @@ class PoolJob : public Work {
   PoolScheduler& pool_;
   /// On whose stack this call is made, if it waits for it; null else.
   PoolJob* below_ = nullptr;
-  Atomic<Phase> phase_{kQueued};
+  Atomic<Phase> phase_{nullptr};
   /// Set while the thread that makes the call is held [P8].
   Atomic<bool> cancelled_{false};
 };
