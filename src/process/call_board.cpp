@@ -102,7 +102,7 @@ void CallBoard::wait_for_work(std::uint32_t number) const noexcept {
   if (!has_one_processor()) {
     for (int i = 1; i <= kLooks; ++i) {
       if (over()) return;
-      i % 64 == 0 ? yield_processor() : cpu_relax();
+      wait_turn(i);
     }
   }
   self.wake.store(0, std::memory_order_relaxed);

@@ -225,7 +225,7 @@ void ProcessPoolCore::listen(const FutureStateBase& until) noexcept {
   board_.listen();
   for (int i = 1; i <= kLooks && !until.done(); ++i) {
     if (!has_done()) {
-      i % 64 == 0 ? yield_processor() : cpu_relax();
+      wait_turn(i);
       continue;
     }
     // A done-callback may wait for another result, for which nobody would look.

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -21,18 +20,13 @@
 
 #include "plait/plait.hpp"
 #include "plait/testing/virtual_time.hpp"
-#include "support/build.hpp"
+#include "support/stress.hpp"
 #include "support/tasks.hpp"
 
 namespace plait {
 namespace {
 
 using namespace std::chrono_literals;
-
-long from_environment(const char* name, long otherwise) {
-  const char* text = std::getenv(name);
-  return text ? std::atol(text) : otherwise;
-}
 
 /// What a job may end with, and what it gives if it gives a value.
 enum Outcome : int { kValue = 1, kError = 2, kCancelled = 4 };
@@ -254,8 +248,8 @@ class Graph {
 
 TEST(PoolStress, EveryJobEndsAsItMay) {
   testing::VirtualTime time;
-  const long operations = from_environment("PLAIT_STRESS_OPERATIONS", test::rounds(20'000));
-  auto seed = static_cast<unsigned>(from_environment("PLAIT_STRESS_SEED", 1));
+  const long operations = test::stress_operations(20'000);
+  unsigned seed = test::stress_seed();
   Graph::operations = 0;
   const test::Unretrieved failures_of_those_left_behind;
   for (; Graph::operations < operations && !::testing::Test::HasFailure(); ++seed) {

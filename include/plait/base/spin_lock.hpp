@@ -17,7 +17,7 @@ inline void cpu_relax() noexcept {
 /// Gives the rest of the time slice away; for spin loops whose partner may have been preempted.
 void yield_processor() noexcept;
 
-/// Turn number `i` of a wait for somebody who is through in a few instructions, unless its processor was taken away.
+/// Turn number `i` of a wait for somebody who is through in a moment, unless its processor was taken away.
 inline void wait_turn(int i) noexcept { i % 64 == 0 ? yield_processor() : cpu_relax(); }
 
 /// A one-byte lock for sections of a few instructions that never wait, allocate or call foreign code.
